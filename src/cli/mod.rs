@@ -1,0 +1,71 @@
+//! The command line: one file per subcommand. The only place that prints, and that reads a wall clock.
+#![allow(clippy::disallowed_methods, reason = "wall clock and terminal belong here")]
+
+mod console;
+mod profile;
+mod trace;
+
+pub use console::{Console, Format};
+
+use crate::error::Error;
+use crate::scheduler::Registry;
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Which scheduler should serve these requests, on this hardware, when nobody knows how long each answer
+/// will be?
+#[derive(Parser)]
+#[command(name = "foretoken", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// What goes to standard output.
+    #[arg(long, global = true, value_enum, default_value = "table")]
+    format: Format,
+    /// Say nothing on standard error but errors.
+    #[arg(long, global = true)]
+    quiet: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Look at traces, convert them, make them up, join two.
+    Trace(trace::Args),
+    /// List latency profiles, show one, build one from a model configuration.
+    Profile(profile::Args),
+}
+
+/// Runs the command line `args` (program name first) with the schedulers of `registry`.
+///
+/// Exit codes: 0 done, 1 a requested check failed, 2 usage, input or environment.
+pub fn run<I, T>(registry: Registry, args: I) -> ExitCode
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(e) => {
+            let code = if e.use_stderr() { 2 } else { 0 };
+            let _ = e.print();
+            return ExitCode::from(code);
+        }
+    };
+    let console = Console::new(cli.format, cli.quiet);
+    match dispatch(&cli.command, &registry, &console) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(e) => {
+            console.error(&e);
+            ExitCode::from(e.exit_code())
+        }
+    }
+}
+
+fn dispatch(command: &Command, _registry: &Registry, console: &Console) -> Result<(), Error> {
+    match command {
+        Command::Trace(args) => trace::run(args, console),
+        Command::Profile(args) => profile::run(args, console),
+    }
+}

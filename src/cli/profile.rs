@@ -1,0 +1,9 @@
+use super::Console;
+use crate::error::Result;
+
+#[derive(clap::Args)]
+pub struct Args {}
+
+pub fn run(_args: &Args, _console: &Console) -> Result<()> {
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Latency models: how long one step of one replica takes.
+//!
+//! The engine hands over a [`StepShape`]; the model answers with a [`Span`]. Pure models depend on the
+//! shape alone, which is what lets the engine run quiet stretches of decode steps in a tight loop.
+
+use crate::error::Result;
+use crate::time::Span;
+
+/// A prefill chunk of one request: `new` prompt tokens on top of `context` tokens already in KV.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// Tokens of this request in KV before the step.
+    pub context: u32,
+    /// Tokens computed in the step.
+    pub new: u32,
+}
+
+/// What one step computes. Contexts of decodes count every token attended to, the new one included
+/// (prompt + generated so far); all sums are exact.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StepShape<'a> {
+    /// 0-based step number on this replica.
+    pub step: u64,
+    /// Prefill chunks, in batch order.
+    pub prefill: &'a [Chunk],
+    /// Number of decode rows (one token each).
+    pub decodes: u64,
+    /// Sum of the decode rows' contexts, tokens.
+    pub context_sum: u64,
+    /// Largest decode context; 0 unless the model's [`Needs::max`] asks for it.
+    pub context_max: u64,
+    /// Sum of squared decode contexts; 0 unless [`Needs::squares`] asks for it.
+    pub context_squares: u128,
+}
+
+impl StepShape<'_> {
+    /// Prefill tokens of the step.
+    pub fn prefill_tokens(&self) -> u64 {
+        self.prefill.iter().map(|c| u64::from(c.new)).sum()
+    }
+}
+
+/// Which costlier aggregates a model wants in its [`StepShape`]s.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// `context_max`.
+    pub max: bool,
+    /// `context_squares`.
+    pub squares: bool,
+}
+
+/// A model of step durations.
+pub trait LatencyModel: Send {
+    /// Duration of a step of this shape. Errors (NaN, negative, overflow) say what is wrong;
+    /// the engine adds profile, replica and step.
+    fn step(&mut self, shape: &StepShape<'_>) -> Result<Span>;
+
+    /// Extra aggregates the model reads.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    /// Whether a step's duration depends on its shape alone. A model that measures a device, or keeps
+    /// state, says no and is asked for every step one by one.
+    fn is_pure(&self) -> bool {
+        true
+    }
+
+    /// Energy of a step of this shape that took `took`, joules; `None` without a power model.
+    fn energy_j(&self, shape: &StepShape<'_>, took: Span) -> Option<f64> {
+        let _ = (shape, took);
+        None
+    }
+
+    /// Whether this shape lies in the domain the model was made for.
+    fn in_domain(&self, shape: &StepShape<'_>) -> bool {
+        let _ = shape;
+        true
+    }
+}

@@ -1,0 +1,24 @@
+//! foretoken: a discrete-event simulator of LLM serving under uncertain output lengths.
+//!
+//! A request trace flows through a workload, an engine that asks a scheduler what to do and a latency
+//! model how long it takes, into records; everything else is a pure function of records.
+//! `ARCHITECTURE.md` has the map.
+
+pub mod cli;
+pub mod digest;
+pub mod engine;
+pub mod error;
+pub mod ids;
+pub mod kv;
+pub mod latency;
+pub mod length;
+pub mod metrics;
+pub mod predict;
+pub mod record;
+pub mod report;
+pub mod rng;
+pub mod scenario;
+pub mod scheduler;
+pub mod time;
+pub mod trace;
+pub mod workload;

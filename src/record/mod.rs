@@ -1,0 +1,166 @@
+//! What a run leaves behind: one record per request, optionally one per step, and the event log's digest.
+
+use crate::ids::{ReplicaId, RequestId};
+use crate::time::{MaybeTime, SimTime, Span};
+use crate::workload::{ClassId, Visible};
+
+/// How a request's story ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Status {
+    /// Every output token was delivered.
+    Completed,
+    /// It could never fit.
+    Rejected,
+    /// Still waiting or running when the run stopped.
+    #[default]
+    Unfinished,
+}
+
+impl Status {
+    /// The word written to `requests.csv`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Completed => "completed",
+            Status::Rejected => "rejected",
+            Status::Unfinished => "unfinished",
+        }
+    }
+}
+
+/// One request's story, in integers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RequestRecord {
+    /// Data row of the trace.
+    pub id: RequestId,
+    /// When the server received it.
+    pub arrival: SimTime,
+    /// Prompt length, tokens.
+    pub prompt_tokens: u32,
+    /// True output length, tokens.
+    pub output_tokens: u32,
+    /// Kind of request.
+    pub class: ClassId,
+    /// How it ended.
+    pub status: Status,
+    /// Replica that served it.
+    pub replica: ReplicaId,
+    /// Start of the first step that computed any of it.
+    pub first_scheduled: MaybeTime,
+    /// Delivery of the first output token (of the final attempt).
+    pub first_token: MaybeTime,
+    /// Delivery of the last output token.
+    pub finish: MaybeTime,
+    /// Times it lost its KV.
+    pub preemptions: u32,
+    /// Tokens whose KV was computed again or thrown away.
+    pub recomputed_tokens: u64,
+    /// Absolute deadline, if it had one.
+    pub deadline: MaybeTime,
+    /// Time held back on the client's side before `arrival`.
+    pub client_wait: Span,
+    /// The point of its belief when it arrived; NaN if there was none.
+    pub predicted_tokens: f32,
+}
+
+impl RequestRecord {
+    /// A request that has only arrived.
+    pub fn arrived(visible: &Visible, output_tokens: u32, client_wait: Span) -> RequestRecord {
+        RequestRecord {
+            id: visible.id,
+            arrival: visible.arrival,
+            prompt_tokens: visible.prompt_tokens,
+            output_tokens,
+            class: visible.class,
+            status: Status::Unfinished,
+            replica: ReplicaId(0),
+            first_scheduled: MaybeTime::NONE,
+            first_token: MaybeTime::NONE,
+            finish: MaybeTime::NONE,
+            preemptions: 0,
+            recomputed_tokens: 0,
+            deadline: visible.deadline.into(),
+            client_wait,
+            predicted_tokens: f32::NAN,
+        }
+    }
+
+    /// Time to first token.
+    pub fn ttft(&self) -> Option<Span> {
+        self.first_token.get().map(|t| t - self.arrival)
+    }
+
+    /// End-to-end latency.
+    pub fn e2e(&self) -> Option<Span> {
+        self.finish.get().map(|t| t - self.arrival)
+    }
+
+    /// Time from arrival to first schedule.
+    pub fn queue(&self) -> Option<Span> {
+        self.first_scheduled.get().map(|t| t - self.arrival)
+    }
+}
+
+/// One step of one replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepRecord {
+    /// Replica.
+    pub replica: ReplicaId,
+    /// 0-based step on that replica.
+    pub step: u64,
+    /// When it began.
+    pub start: SimTime,
+    /// How long it took.
+    pub duration: Span,
+    /// Prompt tokens computed.
+    pub prefill_tokens: u64,
+    /// Requests prefilling.
+    pub prefills: u32,
+    /// Requests decoding one token.
+    pub decodes: u32,
+    /// Requests in the batch or holding a seat.
+    pub running: u32,
+    /// Requests waiting.
+    pub waiting: u32,
+    /// KV blocks in use after scheduling.
+    pub kv_blocks_used: u64,
+}
+
+/// Kinds of event in the log, with the number each has in the digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum EventKind {
+    /// A request reached the server; value = prompt tokens.
+    Arrival = 1,
+    /// A request got (back) into the running batch; value = KV tokens it starts with.
+    Admission = 2,
+    /// Its first output token was delivered; value = prompt tokens.
+    FirstToken = 3,
+    /// It lost its KV and will be recomputed; value = tokens thrown away.
+    Preemption = 4,
+    /// Its attempt was ended and it starts again from nothing; value = tokens thrown away.
+    Kill = 5,
+    /// Its last output token was delivered; value = output tokens.
+    Finish = 6,
+    /// It was refused; value = tokens it would have needed at least.
+    Rejection = 7,
+}
+
+/// One event. `steps` and `busy_ns` are the replica's totals at that point (zero for arrivals).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub time: SimTime,
+    /// What.
+    pub kind: EventKind,
+    /// Where.
+    pub replica: ReplicaId,
+    /// Whom.
+    pub request: RequestId,
+    /// How much; see [`EventKind`].
+    pub value: u64,
+    /// Steps that replica has finished.
+    pub steps: u64,
+    /// Exact sum of their durations, ns.
+    pub busy_ns: u64,
+}

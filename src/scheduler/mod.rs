@@ -1,0 +1,189 @@
+//! Schedulers: the trait, what they see, and the list of those built in.
+//!
+//! A scheduler decides, the engine acts and checks. To add one: write a file beside this one with an
+//! `ENTRY`, and add it to the list in `registry.rs`.
+
+mod registry;
+mod view;
+
+pub use registry::{Entry, Registry};
+pub use view::{KvView, Running, View, ViewSource, Waiting};
+
+use crate::ids::RequestId;
+use crate::time::SimTime;
+
+/// A place in the queue; smaller is served first. Ties break by queueing time, then id.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rank(pub f64);
+
+/// When ranks may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Only on arrival, requeue and new beliefs: the queue is a heap.
+    Static,
+    /// With time: every waiting request is ranked again at each admission point.
+    Dynamic,
+}
+
+/// What to do with the request at the head of the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admit {
+    /// Apply the preset's gate.
+    Preset,
+    /// Skip the preset's gate: admit if its first chunk fits in memory.
+    Now,
+    /// Set it aside for this step and look at the next one.
+    Skip,
+    /// Admit nobody else in this step.
+    Stop,
+}
+
+/// How a request leaves the running batch before it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// Its KV is dropped and computed again later; delivered tokens stay delivered.
+    Recompute,
+    /// Its attempt is void: it starts again from token 1.
+    Restart,
+}
+
+/// Where it goes in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requeue {
+    /// Before everyone else.
+    Front,
+    /// Ranked as if it had arrived now.
+    Back,
+    /// Ranked with its first arrival time.
+    Ranked,
+}
+
+/// An order to take one running request out of the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evict {
+    /// Which.
+    pub id: RequestId,
+    /// What becomes of its work.
+    pub how: How,
+    /// Where it waits.
+    pub requeue: Requeue,
+}
+
+/// Memory that the running batch is short of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    /// KV blocks missing, at least 1.
+    pub blocks: u64,
+    /// The request that could not grow.
+    pub wanted_by: RequestId,
+}
+
+/// Answer to [`Scheduler::victims`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Victims {
+    /// Let the preset choose one.
+    Preset,
+    /// Use the list (not empty).
+    Chosen,
+}
+
+/// Limits of one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// The preset's.
+    Preset,
+    /// At most these many tokens and seats; never more than the preset's.
+    Limit {
+        /// Tokens scheduled in the step.
+        tokens: u64,
+        /// Running requests after admission.
+        seats: u32,
+    },
+}
+
+/// When a scheduler wants to be asked although nothing happened. Arrivals, completions, finished prefill
+/// chunks and memory shortages always ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wake {
+    /// At the first planning point at or after this time (also when the replica is idle but has a queue).
+    pub at: Option<SimTime>,
+    /// After this many more steps, at least 1.
+    pub after_steps: Option<u64>,
+}
+
+impl Wake {
+    /// Only when something happens.
+    pub const EVENTS: Wake = Wake { at: None, after_steps: None };
+    /// Before every step.
+    pub const EVERY_STEP: Wake = Wake { at: None, after_steps: Some(1) };
+}
+
+/// Something that happened to a request, told to the scheduler after the fact.
+#[derive(Clone, Copy, Debug)]
+pub enum Notice<'a> {
+    /// It got a seat.
+    Admitted(Running<'a>),
+    /// It lost its seat.
+    Evicted(Waiting<'a>, How),
+    /// Its last token was delivered; `generated` is now the true length.
+    Finished(Running<'a>),
+}
+
+/// A scheduling policy for one replica.
+///
+/// Object-safe; sees only what a real engine would see. Every decision is validated; breaking a rule is
+/// an error that names scheduler, request and rule.
+pub trait Scheduler: Send {
+    /// Place of a waiting request; asked on arrival and requeue, and for [`Order::Dynamic`] again at each
+    /// admission point. NaN is an error.
+    fn rank(&mut self, r: &Waiting<'_>, now: SimTime) -> Rank;
+
+    /// Whether ranks change with time.
+    fn order(&self) -> Order {
+        Order::Static
+    }
+
+    /// Decides about the head of the queue while there are seats and tokens left.
+    fn admit(&mut self, r: &Waiting<'_>, view: &View<'_>) -> Admit {
+        let _ = (r, view);
+        Admit::Preset
+    }
+
+    /// Memory ran out under the running batch: fill `out` with who leaves, or let the preset choose.
+    fn victims(&mut self, need: Shortage, view: &View<'_>, out: &mut Vec<Evict>) -> Victims {
+        let _ = (need, view, out);
+        Victims::Preset
+    }
+
+    /// Takes running requests out by choice, before admission. Asked at events when [`Scheduler::preempts`].
+    fn preempt(&mut self, view: &View<'_>, out: &mut Vec<Evict>) {
+        let _ = (view, out);
+    }
+
+    /// Whether [`Scheduler::preempt`] is to be asked at all.
+    fn preempts(&self) -> bool {
+        false
+    }
+
+    /// Limits of the next step.
+    fn budget(&mut self, view: &View<'_>) -> Budget {
+        let _ = view;
+        Budget::Preset
+    }
+
+    /// When to be asked again.
+    fn wake(&mut self, view: &View<'_>) -> Wake {
+        let _ = view;
+        Wake::EVENTS
+    }
+
+    /// Told after the fact.
+    fn notice(&mut self, what: &Notice<'_>) {
+        let _ = what;
+    }
+
+    /// Whether the policy cannot do without a predicted length; the engine refuses [`crate::length::Belief::Unknown`] then.
+    fn needs_belief(&self) -> bool {
+        false
+    }
+}

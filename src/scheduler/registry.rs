@@ -1,0 +1,77 @@
+//! The list of schedulers, and how a name with parameters becomes one.
+
+use super::Scheduler;
+use crate::error::{Error, Place, Result};
+use serde_json::{Map, Value};
+
+/// Parameters of a scheduler as written by the user.
+pub type Params = Map<String, Value>;
+
+/// One scheduler of the list.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// Name on the command line and in scenarios.
+    pub name: &'static str,
+    /// One line: what it does.
+    pub summary: &'static str,
+    /// Where it comes from.
+    pub source: &'static str,
+    /// JSON schema of its parameters.
+    pub params: fn() -> schemars::Schema,
+    /// Makes one for `seed`; wrong parameters are an error that names the key.
+    pub make: fn(&Params, u64) -> std::result::Result<Box<dyn Scheduler>, serde_json::Error>,
+}
+
+/// Schedulers by name.
+#[derive(Clone)]
+pub struct Registry {
+    entries: Vec<Entry>,
+}
+
+impl Registry {
+    /// The schedulers that ship with foretoken.
+    pub fn builtin() -> Registry {
+        Registry { entries: BUILTIN.to_vec() }
+    }
+
+    /// Adds one from outside; its name must be new.
+    pub fn add(&mut self, entry: Entry) -> Result<()> {
+        if self.entries.iter().any(|e| e.name == entry.name) {
+            return Err(Error::Usage(format!("a scheduler named `{}` is there already", entry.name)));
+        }
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// All of them, in listing order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The entry called `name`.
+    pub fn get(&self, name: &str) -> Result<&Entry> {
+        self.entries
+            .iter()
+            .find(|e| e.name == name)
+            .ok_or_else(|| Error::unknown("scheduler", name, self.entries.iter().map(|e| e.name)))
+    }
+
+    /// A scheduler called `name` with `params`, its own randomness keyed by `seed`.
+    pub fn make(&self, name: &str, params: &Params, seed: u64) -> Result<Box<dyn Scheduler>> {
+        let entry = self.get(name)?;
+        (entry.make)(params, seed).map_err(|e| {
+            Error::input(
+                Place::key(format!("schedulers.{name}")),
+                e.to_string(),
+                "see `foretoken schedulers` for its parameters",
+            )
+        })
+    }
+}
+
+/// Parses `params` into a parameter struct.
+pub fn parse<T: serde::de::DeserializeOwned>(params: &Params) -> std::result::Result<T, serde_json::Error> {
+    serde_json::from_value(Value::Object(params.clone()))
+}
+
+const BUILTIN: &[Entry] = &[];

@@ -1,0 +1,10 @@
+//! The one integration test binary: a module per behaviour.
+
+mod engine;
+mod figures;
+mod latency;
+mod metrics;
+mod roofline;
+mod trace_cli;
+mod traces;
+mod workload;
