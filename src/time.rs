@@ -58,7 +58,7 @@ impl Span {
     #[inline]
     pub fn from_ns(ns: f64) -> Option<Span> {
         // 2^63 ns, well under the largest u64; NaN fails both comparisons.
-        if ns >= 0.0 && ns < 9.223_372_036_854_775e18 {
+        if (0.0..9.223_372_036_854_775e18).contains(&ns) {
             // From 2^52 on the value is whole already and adding a half would round it again.
             let half = if ns < 4_503_599_627_370_496.0 { 0.5 } else { 0.0 };
             Some(Span((ns + half) as u64))

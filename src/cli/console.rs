@@ -77,7 +77,7 @@ impl Console {
 /// A plain table: first column left, the others right.
 fn render(headers: &[&str], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(headers.iter().copied()).add_rows(rows);
+    table.load_style(presets::NOTHING).set_header(headers.iter().copied()).add_rows(rows);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }

@@ -1,3 +1,5 @@
+//! Profile subcommands.
+
 use super::Console;
 use crate::error::Result;
 

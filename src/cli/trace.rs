@@ -1,3 +1,5 @@
+//! Trace subcommands.
+
 use super::Console;
 use crate::error::Result;
 

@@ -6,7 +6,7 @@
 mod registry;
 mod view;
 
-pub use registry::{Entry, Registry};
+pub use registry::{Entry, Made, Params, Registry, parse};
 pub use view::{KvView, Running, View, ViewSource, Waiting};
 
 use crate::ids::RequestId;

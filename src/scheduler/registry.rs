@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 /// Parameters of a scheduler as written by the user.
 pub type Params = Map<String, Value>;
 
+/// A scheduler, or what is wrong with its parameters.
+pub type Made = std::result::Result<Box<dyn Scheduler>, serde_json::Error>;
+
 /// One scheduler of the list.
 #[derive(Clone, Copy)]
 pub struct Entry {
@@ -19,7 +22,7 @@ pub struct Entry {
     /// JSON schema of its parameters.
     pub params: fn() -> schemars::Schema,
     /// Makes one for `seed`; wrong parameters are an error that names the key.
-    pub make: fn(&Params, u64) -> std::result::Result<Box<dyn Scheduler>, serde_json::Error>,
+    pub make: fn(&Params, u64) -> Made,
 }
 
 /// Schedulers by name.
