@@ -153,6 +153,14 @@ impl Error {
         Error::Io { path: path.as_ref().to_path_buf(), source }
     }
 
+    /// A latency model's complaint, with the profile, replica and step it is about.
+    pub(crate) fn at_step(self, profile: &str, replica: u32, step: u64) -> Error {
+        match self {
+            Error::Latency { .. } => self,
+            other => Error::Latency { profile: profile.into(), replica, step, what: other.to_string() },
+        }
+    }
+
     /// Process exit code: 1 for a failed check, 2 for everything else.
     pub fn exit_code(&self) -> u8 {
         match self {

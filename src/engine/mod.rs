@@ -1,1 +1,278 @@
-//! (being written)
+//! The engine: clock, events, replicas. The only place that mutates a run's state.
+//!
+//! Event order is total: (time, class, replica), classes being step done, arrival, timer, plan. A replica
+//! never runs past the next event of another or the next arrival.
+
+mod batch;
+mod config;
+mod live;
+mod log;
+mod plan;
+mod queue;
+mod quiet;
+mod replica;
+mod router;
+
+pub use config::{
+    Cache, EngineConfig, Gate, KvConfig, Never, Preset, Shortfall, StepKind, VictimRule,
+};
+pub use log::Sink;
+pub use router::{ClusterConfig, RouterKind};
+
+use crate::error::{Error, Result};
+use crate::ids::ReplicaId;
+use crate::latency::LatencyModel;
+use crate::predict::Predictor;
+use crate::record::{RequestRecord, RunTotals};
+use crate::scheduler::Scheduler;
+use crate::time::{SimTime, Span};
+use crate::workload::{Request, RequestSource};
+use live::{Live, State, World};
+use log::Log;
+use queue::Queue;
+use replica::{Core, Replica, Sums};
+use router::Router;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Everything about a run but its requests.
+pub struct Setup<'a> {
+    /// `[engine]`.
+    pub engine: &'a EngineConfig,
+    /// `[kv]`.
+    pub kv: &'a KvConfig,
+    /// Usable KV blocks of a replica.
+    pub kv_blocks: u64,
+    /// `[cluster]`.
+    pub cluster: &'a ClusterConfig,
+    /// Name for error messages.
+    pub scheduler_name: &'a str,
+    /// Makes the scheduler of a replica.
+    pub scheduler: &'a dyn Fn(ReplicaId) -> Result<Box<dyn Scheduler>>,
+    /// Name for error messages.
+    pub profile_name: &'a str,
+    /// Makes the latency model of a replica.
+    pub model: &'a dyn Fn(ReplicaId) -> Result<Box<dyn LatencyModel>>,
+    /// Take every step and every request one by one: slow, same bytes.
+    pub stepwise: bool,
+    /// Stop here; requests inside are unfinished.
+    pub horizon: Option<SimTime>,
+}
+
+/// Runs `source` through the engine. Records go to `sink`; the totals come back.
+///
+/// # Errors
+/// Whatever the source, the latency model or the sink say; a scheduler that breaks a rule.
+pub fn run(
+    setup: &Setup<'_>,
+    source: &mut dyn RequestSource,
+    predictor: &mut dyn Predictor,
+    sink: &mut dyn Sink,
+) -> Result<RunTotals> {
+    let mut cluster = Cluster::new(setup)?;
+    let mut log = Log::new(sink);
+    let mut world = World { source, log: &mut log };
+    cluster.drive(predictor, &mut world)?;
+    cluster.close(&mut world)?;
+    Ok(cluster.totals(log))
+}
+
+/// Classes of events at equal times, in order.
+const STEP_DONE: u8 = 0;
+const TIMER: u8 = 4;
+
+struct Cluster<'a> {
+    setup: &'a Setup<'a>,
+    replicas: Vec<Replica>,
+    router: Router,
+    /// (time, class, replica): steps in flight and timers of idle replicas.
+    events: BinaryHeap<Reverse<(SimTime, u8, usize)>>,
+    /// Replicas to plan at the present instant.
+    pending: Vec<usize>,
+    now: SimTime,
+}
+
+impl<'a> Cluster<'a> {
+    fn new(setup: &'a Setup<'a>) -> Result<Cluster<'a>> {
+        let mut replicas = Vec::new();
+        for i in 0..setup.cluster.replicas {
+            let id = ReplicaId(i);
+            let scheduler = (setup.scheduler)(id)?;
+            let queue = Queue::new(scheduler.order());
+            let mut core = Core::new(id, setup.engine.clone(), setup.kv, setup.kv_blocks, queue)?;
+            core.stepwise = setup.stepwise;
+            let model = (setup.model)(id)?;
+            replicas.push(Replica {
+                core,
+                scheduler,
+                scheduler_name: setup.scheduler_name.into(),
+                needs: model.needs(),
+                pure_model: model.is_pure(),
+                model,
+                profile_name: setup.profile_name.into(),
+                dirty: false,
+                wake_at: SimTime::MAX,
+                wake_step: u64::MAX,
+                end: None,
+                evictions: Vec::new(),
+                done: Vec::new(),
+            });
+        }
+        Ok(Cluster {
+            setup,
+            replicas,
+            router: Router::new(setup.cluster.router),
+            events: BinaryHeap::new(),
+            pending: Vec::new(),
+            now: SimTime::ZERO,
+        })
+    }
+
+    fn drive(&mut self, predictor: &mut dyn Predictor, world: &mut World<'_>) -> Result<()> {
+        let horizon = self.setup.horizon.unwrap_or(SimTime::MAX);
+        loop {
+            let arrival = world.source.next_time()?.unwrap_or(SimTime::MAX);
+            let event = self.events.peek().map_or(SimTime::MAX, |Reverse((time, ..))| *time);
+            let next = arrival.min(event);
+            if next == SimTime::MAX {
+                return Ok(());
+            }
+            if next > horizon {
+                self.now = horizon;
+                return Ok(());
+            }
+            if event < arrival && self.run_ahead(arrival.min(horizon), world)? {
+                continue;
+            }
+            self.now = next;
+            self.instant(predictor, world)?;
+        }
+    }
+
+    /// Lets the replica of the earliest event run its quiet steps up to the next event of anybody else.
+    /// Returns whether it got anywhere.
+    fn run_ahead(&mut self, limit: SimTime, world: &mut World<'_>) -> Result<bool> {
+        let Some(Reverse((time, STEP_DONE, r))) = self.events.peek().copied() else { return Ok(false) };
+        self.events.pop();
+        let limit = self.events.peek().map_or(limit, |Reverse((other, ..))| limit.min(*other));
+        let planned = self.replicas[r].run_quiet(limit, world)?;
+        if let Some(at) = planned {
+            self.now = at;
+            self.plan(r, world)?;
+            return Ok(true);
+        }
+        let end = self.replicas[r].end.expect("a step is in flight");
+        self.events.push(Reverse((end, STEP_DONE, r)));
+        Ok(end > time)
+    }
+
+    /// Everything that happens at `self.now`: step ends, arrivals, timers, then plans.
+    fn instant(&mut self, predictor: &mut dyn Predictor, world: &mut World<'_>) -> Result<()> {
+        let now = self.now;
+        while let Some(Reverse((time, STEP_DONE, r))) = self.events.peek().copied()
+            && time == now
+        {
+            self.events.pop();
+            self.replicas[r].deliver(now, world)?;
+            self.pending.push(r);
+        }
+        while world.source.next_time()? == Some(now) {
+            let request = world.source.take()?;
+            self.arrive(request, predictor, world)?;
+        }
+        while let Some(Reverse((time, _, r))) = self.events.peek().copied()
+            && time == now
+        {
+            self.events.pop();
+            if self.replicas[r].end.is_none() {
+                self.pending.push(r);
+            }
+        }
+        self.pending.sort_unstable();
+        self.pending.dedup();
+        for i in 0..self.pending.len() {
+            self.plan(self.pending[i], world)?;
+        }
+        self.pending.clear();
+        Ok(())
+    }
+
+    fn arrive(
+        &mut self,
+        request: Request,
+        predictor: &mut dyn Predictor,
+        world: &mut World<'_>,
+    ) -> Result<()> {
+        let replicas = &self.replicas;
+        let r = self.router.route(replicas.len(), |r| replicas[r].outstanding());
+        let belief = predictor.predict(&request)?;
+        let visible = request.visible;
+        let mut record =
+            RequestRecord::arrived(&visible, request.truth.reveal(), Span(request.client_wait_ns));
+        record.predicted_tokens = belief.point().map_or(f32::NAN, |p| p as f32);
+        let live = Live {
+            visible,
+            belief,
+            record,
+            state: State::Waiting,
+            queued_at: visible.arrival,
+            admitted_at: SimTime::ZERO,
+            seat: 0,
+            kv_tokens: 0,
+            generated: 0,
+            offset: 0,
+            generated_before: 0,
+            last_token: SimTime::ZERO,
+        };
+        let replica = &mut self.replicas[r];
+        replica.arrive(live, self.now, world)?;
+        if replica.end.is_none() {
+            self.pending.push(r);
+        }
+        Ok(())
+    }
+
+    fn plan(&mut self, r: usize, world: &mut World<'_>) -> Result<()> {
+        let replica = &mut self.replicas[r];
+        if let Some(end) = replica.plan(self.now, world)? {
+            self.events.push(Reverse((end, STEP_DONE, r)));
+        } else if !replica.core.queue.is_empty() && replica.wake_at < SimTime::MAX {
+            self.events.push(Reverse((replica.wake_at, TIMER, r)));
+        }
+        Ok(())
+    }
+
+    /// The run is over: whoever is still inside is unfinished.
+    fn close(&mut self, world: &mut World<'_>) -> Result<()> {
+        let ran_out = self.setup.horizon.is_none_or(|h| self.now < h);
+        for replica in &self.replicas {
+            let core = &replica.core;
+            if ran_out && let Some(slot) = core.queue.head() {
+                return Err(replica.broken(Some(slot), "it waits, nothing runs, and no wake-up is set"));
+            }
+            let waiting = (0..core.queue.len()).map(|i| core.queue.slot(i));
+            let running = core.running.iter().copied().filter(|&s| core.slab.get(s).state != State::Padded);
+            for slot in waiting.chain(running) {
+                world.log.sink.request(core.slab.get(slot).record)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn totals(&self, log: Log<'_>) -> RunTotals {
+        let mut sums = Sums::default();
+        for replica in &self.replicas {
+            let s = &replica.core.sums;
+            sums.steps += s.steps;
+            sums.busy_ns += s.busy_ns;
+            sums.kv_block_ns += s.kv_block_ns;
+            sums.seat_ns += s.seat_ns;
+            sums.out_of_domain_steps += s.out_of_domain_steps;
+            sums.energy_j += s.energy_j;
+            sums.computed_tokens += s.computed_tokens;
+            sums.wasted_tokens += s.wasted_tokens;
+            sums.preemptions += s.preemptions;
+        }
+        todo_totals(self, sums, log)
+    }
+}

@@ -48,7 +48,8 @@ pub enum How {
 }
 
 /// Where it goes in the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Requeue {
     /// Before everyone else.
     Front,

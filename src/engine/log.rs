@@ -1,0 +1,70 @@
+//! Where a run's events and records go while it runs.
+
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::record::{Event, LogHistogram, RequestRecord, StepRecord};
+
+/// Receives what a run records. Every method may be ignored.
+pub trait Sink {
+    /// A request left the system, or the run ended with it inside.
+    fn request(&mut self, record: RequestRecord) -> Result<()>;
+
+    /// Whether [`Sink::step`] is wanted.
+    fn wants_steps(&self) -> bool {
+        false
+    }
+
+    /// A step was started.
+    fn step(&mut self, record: StepRecord) -> Result<()> {
+        let _ = record;
+        Ok(())
+    }
+
+    /// Whether [`Sink::event`] is wanted.
+    fn wants_events(&self) -> bool {
+        false
+    }
+
+    /// Something happened to a request.
+    fn event(&mut self, event: Event) -> Result<()> {
+        let _ = event;
+        Ok(())
+    }
+}
+
+/// The simplest sink: request records in memory.
+impl Sink for Vec<RequestRecord> {
+    fn request(&mut self, record: RequestRecord) -> Result<()> {
+        self.push(record);
+        Ok(())
+    }
+}
+
+/// The engine's side: digest, gaps between tokens, and the sink.
+pub(super) struct Log<'a> {
+    pub digest: Digest,
+    pub itl: LogHistogram,
+    pub sink: &'a mut dyn Sink,
+    pub steps_wanted: bool,
+    pub events_wanted: bool,
+}
+
+impl<'a> Log<'a> {
+    pub fn new(sink: &'a mut dyn Sink) -> Log<'a> {
+        let (steps_wanted, events_wanted) = (sink.wants_steps(), sink.wants_events());
+        Log { digest: Digest::default(), itl: LogHistogram::default(), sink, steps_wanted, events_wanted }
+    }
+
+    pub fn event(&mut self, event: Event) -> Result<()> {
+        let mut bytes = [0; 41];
+        bytes[0..8].copy_from_slice(&event.time.0.to_le_bytes());
+        bytes[8] = event.kind as u8;
+        bytes[9..13].copy_from_slice(&event.replica.0.to_le_bytes());
+        bytes[13..17].copy_from_slice(&event.request.0.to_le_bytes());
+        bytes[17..25].copy_from_slice(&event.value.to_le_bytes());
+        bytes[25..33].copy_from_slice(&event.steps.to_le_bytes());
+        bytes[33..41].copy_from_slice(&event.busy_ns.to_le_bytes());
+        self.digest.update(&bytes);
+        if self.events_wanted { self.sink.event(event) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,457 @@
+//! Planning a step: running requests first, then the queue (engine.md section 2.1).
+
+use super::config::{Gate, Shortfall, StepKind, VictimRule};
+use super::live::{Slot, State, World};
+use super::replica::{Core, Replica, Row};
+use crate::error::Result;
+use crate::latency::{Chunk, StepShape};
+use crate::record::{EventKind, StepRecord};
+use crate::scheduler::{Admit, Budget, Evict, How, Notice, Requeue, Shortage, Victims};
+use crate::time::{MaybeTime, SimTime};
+
+/// What is left to hand out in a step.
+struct Allowance {
+    tokens: u64,
+    seats: usize,
+}
+
+impl Replica {
+    /// Plans and starts a step at `now`. Returns its end, or `None` if there is nothing to do.
+    pub fn plan(&mut self, now: SimTime, world: &mut World<'_>) -> Result<Option<SimTime>> {
+        let asked = self.dirty || now >= self.wake_at || self.core.sums.steps >= self.wake_step;
+        let mut allowance = Allowance {
+            tokens: self.core.engine.max_tokens_per_step,
+            seats: self.core.engine.max_seqs as usize,
+        };
+        if asked {
+            self.dirty = false;
+            self.limit(now, &mut allowance)?;
+            self.preempt_by_choice(now, world)?;
+        }
+        let short = self.schedule_running(now, &mut allowance, world)?;
+        if (asked || short) && (!short || self.core.engine.admit_in_preempt_step) {
+            self.admit(now, &mut allowance, world)?;
+        }
+        self.dirty |= short;
+        if asked || short {
+            self.set_wake(now)?;
+        }
+        if self.core.rows.is_empty() && self.core.batch.members() == 0 {
+            return Ok(None);
+        }
+        self.start(now, world)
+    }
+
+    fn limit(&mut self, now: SimTime, allowance: &mut Allowance) -> Result<()> {
+        let view = crate::scheduler::View::new(now, self.core.id, self.core.sums.steps, &self.core);
+        if let Budget::Limit { tokens, seats } = self.scheduler.budget(&view) {
+            if tokens > allowance.tokens || seats as usize > allowance.seats {
+                return Err(self.broken(None, "a budget must not exceed the engine's tokens and seats"));
+            }
+            *allowance = Allowance { tokens, seats: seats as usize };
+        }
+        Ok(())
+    }
+
+    fn set_wake(&mut self, now: SimTime) -> Result<()> {
+        let view = crate::scheduler::View::new(now, self.core.id, self.core.sums.steps, &self.core);
+        let wake = self.scheduler.wake(&view);
+        if wake.after_steps == Some(0) || wake.at.is_some_and(|at| at <= now) {
+            return Err(self.broken(None, "a wake-up must lie in the future"));
+        }
+        self.wake_at = wake.at.unwrap_or(SimTime::MAX);
+        self.wake_step = wake.after_steps.map_or(u64::MAX, |k| self.core.sums.steps.saturating_add(k));
+        Ok(())
+    }
+
+    fn preempt_by_choice(&mut self, now: SimTime, world: &mut World<'_>) -> Result<()> {
+        if !self.scheduler.preempts() || self.core.running.is_empty() || self.core.queue.is_empty() {
+            return Ok(());
+        }
+        let mut evictions = std::mem::take(&mut self.evictions);
+        evictions.clear();
+        self.rerank(now)?;
+        let view = crate::scheduler::View::new(now, self.core.id, self.core.sums.steps, &self.core);
+        self.scheduler.preempt(&view, &mut evictions);
+        for evict in &evictions {
+            let slot = self.find_running(evict)?;
+            self.evict(slot, *evict, now, world)?;
+        }
+        self.evictions = evictions;
+        Ok(())
+    }
+
+    fn find_running(&self, evict: &Evict) -> Result<Slot> {
+        let found = self.core.running.iter().find(|&&s| self.core.slab.get(s).visible.id == evict.id);
+        match found {
+            Some(&slot) if self.core.engine.step == StepKind::Mixed => Ok(slot),
+            Some(&slot) => Err(self.broken(Some(slot), "a lock-step batch cannot be taken apart")),
+            None => Err(self.broken(None, format!("request {} is not running and cannot be evicted", evict.id))),
+        }
+    }
+
+    /// Takes a running request out: memory back, progress kept or void, back to the queue.
+    fn evict(&mut self, slot: Slot, evict: Evict, now: SimTime, world: &mut World<'_>) -> Result<()> {
+        let core = &mut self.core;
+        if core.slab.get(slot).state == State::Uniform {
+            // Rare enough to take the batch apart; members join again after the step.
+            core.dissolve(now);
+        }
+        Core::unseat(&core.slab, &mut core.running, slot);
+        Core::unseat(&core.slab, &mut core.partial, slot);
+        let scheduled = core.rows.iter().find(|row| row.slot == slot).map_or(0, |row| u64::from(row.tokens));
+        core.rows.retain(|row| row.slot != slot);
+        let live = core.slab.get(slot);
+        let kv_tokens = live.kv_tokens;
+        core.pool.give(core.held(kv_tokens + scheduled));
+        let kind = match evict.how {
+            How::Recompute => EventKind::Preemption,
+            How::Restart => EventKind::Kill,
+        };
+        core.event(world, now, kind, slot, kv_tokens)?;
+        core.sums.preemptions += 1;
+        core.sums.wasted_tokens += kv_tokens;
+        let live = core.slab.get_mut(slot);
+        live.record.preemptions += 1;
+        live.record.recomputed_tokens += kv_tokens;
+        live.kv_tokens = 0;
+        live.state = State::Waiting;
+        if evict.how == How::Restart {
+            live.generated_before = live.generated_before.max(live.generated);
+            live.generated = 0;
+            live.record.first_token = MaybeTime::NONE;
+        }
+        if evict.requeue == Requeue::Back {
+            live.queued_at = now;
+        }
+        self.scheduler.notice(&Notice::Evicted(self.core.slab.get(slot).waiting(), evict.how));
+        let live = self.core.slab.get(slot);
+        let known = live.known();
+        if self.core.never_fits(known, known + u64::from(self.core.pool.lookahead_tokens())) {
+            return self.reject(slot, now, world);
+        }
+        self.dirty = true;
+        match evict.requeue {
+            Requeue::Front => {
+                self.core.queue.push_front(live.queued_at, live.visible.id.0, slot);
+                Ok(())
+            }
+            _ => self.enqueue(slot, now),
+        }
+    }
+
+    /// Phase A: every running request that the budget reaches gets its tokens. Returns whether somebody
+    /// lost their memory.
+    fn schedule_running(
+        &mut self,
+        now: SimTime,
+        allowance: &mut Allowance,
+        world: &mut World<'_>,
+    ) -> Result<bool> {
+        if self.core.stepwise {
+            self.core.dissolve(now);
+        }
+        let core = &mut self.core;
+        let (mut tokens, mut blocks) = (core.batch.members(), 0);
+        if core.gate != Gate::MaxLen {
+            blocks += core.batch.new_blocks();
+        }
+        for &slot in &core.partial {
+            let want = core.want(slot);
+            tokens += want;
+            blocks += core.growth(slot, want);
+        }
+        if tokens > allowance.tokens || blocks > core.pool.free() {
+            core.dissolve(now);
+            return self.schedule_one_by_one(now, allowance, world);
+        }
+        allowance.tokens -= tokens;
+        let taken = core.pool.take(blocks);
+        debug_assert!(taken);
+        for i in 0..core.partial.len() {
+            let slot = core.partial[i];
+            let want = core.want(slot);
+            core.push_row(slot, want);
+        }
+        Ok(false)
+    }
+
+    /// The same when budget or memory does not reach everybody: in order of admission, with victims.
+    fn schedule_one_by_one(
+        &mut self,
+        now: SimTime,
+        allowance: &mut Allowance,
+        world: &mut World<'_>,
+    ) -> Result<bool> {
+        let mut short = false;
+        let mut next_seat = 0;
+        // Running requests come and go under the loop: the next one is found by its seat.
+        while allowance.tokens > 0 {
+            let core = &self.core;
+            let at = core.running.partition_point(|&s| core.slab.get(s).seat < next_seat);
+            let Some(&slot) = core.running.get(at) else { break };
+            next_seat = core.slab.get(slot).seat + 1;
+            let want = core.want(slot).min(allowance.tokens);
+            let need = core.growth(slot, want);
+            let mut self_evicted = false;
+            while !self_evicted && !self.core.pool.take(need) {
+                short = true;
+                self_evicted = self.make_room(slot, need, allowance, now, world)?;
+            }
+            if self_evicted {
+                if self.core.engine.self_preempt_stops {
+                    break;
+                }
+                continue;
+            }
+            allowance.tokens -= want;
+            self.core.push_row(slot, want);
+        }
+        self.dirty = true;
+        Ok(short)
+    }
+
+    /// Memory ran out for `slot`: evicts somebody. Returns whether it was `slot` itself.
+    fn make_room(
+        &mut self,
+        slot: Slot,
+        need: u64,
+        allowance: &mut Allowance,
+        now: SimTime,
+        world: &mut World<'_>,
+    ) -> Result<bool> {
+        let mut evictions = std::mem::take(&mut self.evictions);
+        evictions.clear();
+        let wanted_by = self.core.slab.get(slot).visible.id;
+        let blocks = need - self.core.pool.free();
+        let view = crate::scheduler::View::new(now, self.core.id, self.core.sums.steps, &self.core);
+        match self.scheduler.victims(Shortage { blocks, wanted_by }, &view, &mut evictions) {
+            Victims::Preset => evictions = vec![self.core.preset_victim()],
+            Victims::Chosen if evictions.is_empty() => {
+                return Err(self.broken(Some(slot), "memory ran out and no victim was named"));
+            }
+            Victims::Chosen => {}
+        }
+        let mut self_evicted = false;
+        for evict in &evictions {
+            let victim = self.find_running(evict)?;
+            let row = self.core.rows.iter().find(|row| row.slot == victim);
+            allowance.tokens += row.map_or(0, |row| u64::from(row.tokens));
+            self_evicted |= victim == slot;
+            self.evict(victim, *evict, now, world)?;
+        }
+        self.evictions = evictions;
+        Ok(self_evicted)
+    }
+
+    fn rerank(&mut self, now: SimTime) -> Result<()> {
+        if !self.core.queue.is_dynamic() {
+            return Ok(());
+        }
+        let Core { queue, slab, .. } = &mut self.core;
+        let scheduler = &mut self.scheduler;
+        let mut broken = None;
+        queue.rerank(|slot| {
+            let rank = scheduler.rank(&slab.get(slot).waiting(), now).0;
+            if rank.is_nan() {
+                broken = Some(slot);
+            }
+            rank
+        });
+        match broken {
+            Some(slot) => Err(self.broken(Some(slot), "a rank must not be NaN")),
+            None => Ok(()),
+        }
+    }
+
+    /// Phase B: admits from the head of the queue while tokens, seats and memory last.
+    fn admit(&mut self, now: SimTime, allowance: &mut Allowance, world: &mut World<'_>) -> Result<()> {
+        let closed = self.core.engine.step == StepKind::Lockstep && !self.core.running.is_empty();
+        if closed || self.core.queue.is_empty() || self.core.running.len() >= allowance.seats {
+            return Ok(());
+        }
+        self.rerank(now)?;
+        let mut set_aside = Vec::new();
+        while allowance.tokens > 0 && self.core.running.len() < allowance.seats {
+            let Some(key) = self.core.queue.pop() else { break };
+            let slot = key.slot;
+            let view = crate::scheduler::View::new(now, self.core.id, self.core.sums.steps, &self.core);
+            let decision = self.scheduler.admit(&self.core.slab.get(slot).waiting(), &view);
+            let want = self.core.want(slot);
+            let chunked = self.core.engine.chunked_prefill || want <= allowance.tokens;
+            let fits = chunked && self.core.fits(slot, want.min(allowance.tokens), decision == Admit::Now);
+            match decision {
+                Admit::Preset | Admit::Now if fits => self.seat(slot, want, allowance, now, world)?,
+                Admit::Skip => set_aside.push(key),
+                _ => {
+                    self.core.queue.put_back(key);
+                    break;
+                }
+            }
+        }
+        for key in set_aside {
+            self.core.queue.put_back(key);
+        }
+        Ok(())
+    }
+
+    /// Gives a waiting request a seat and its first chunk.
+    fn seat(
+        &mut self,
+        slot: Slot,
+        want: u64,
+        allowance: &mut Allowance,
+        now: SimTime,
+        world: &mut World<'_>,
+    ) -> Result<()> {
+        let core = &mut self.core;
+        let chunk = want.min(allowance.tokens);
+        let taken = core.pool.take(core.held(chunk));
+        debug_assert!(taken, "checked by fits");
+        allowance.tokens -= chunk;
+        let seat = core.next_seat;
+        core.next_seat += 1;
+        let live = core.slab.get_mut(slot);
+        live.seat = seat;
+        live.state = State::Prefill;
+        live.admitted_at = now;
+        if !live.record.first_scheduled.is_some() {
+            live.record.first_scheduled = now.into();
+        }
+        let known = live.known();
+        core.running.push(slot);
+        core.partial.push(slot);
+        core.push_row(slot, chunk);
+        core.event(world, now, EventKind::Admission, slot, known)?;
+        let view = crate::scheduler::View::new(now, core.id, core.sums.steps, core);
+        if let Some(running) = view.running().next_back() {
+            self.scheduler.notice(&Notice::Admitted(running));
+        }
+        Ok(())
+    }
+
+    /// Times the planned step and sets it going.
+    fn start(&mut self, now: SimTime, world: &mut World<'_>) -> Result<Option<SimTime>> {
+        let core = &mut self.core;
+        core.chunks.clear();
+        let (mut singles, mut context_sum, mut squares, mut prefill_tokens) = (0, 0, 0u128, 0);
+        for row in &core.rows {
+            let kv_tokens = core.slab.get(row.slot).kv_tokens;
+            if row.decode {
+                singles += 1;
+                context_sum += kv_tokens + 1;
+                squares += u128::from(kv_tokens + 1) * u128::from(kv_tokens + 1);
+            } else {
+                prefill_tokens += u64::from(row.tokens);
+                core.chunks.push(Chunk { context: kv_tokens as u32, new: row.tokens });
+            }
+        }
+        let shape = StepShape {
+            step: core.sums.steps,
+            prefill: &core.chunks,
+            decodes: core.batch.members() + singles + core.padded,
+            context_sum: core.batch.context_sum() + context_sum + core.padded_context,
+            context_max: if self.needs.max { core.context_max() } else { 0 },
+            context_squares: if self.needs.squares {
+                core.batch.context_squares() + squares + core.padded_squares
+            } else {
+                0
+            },
+        };
+        let took = self.model.step(&shape).map_err(|e| e.at_step(&self.profile_name, core.id.0, shape.step))?;
+        let duration = took + core.overhead;
+        core.sums.computed_tokens += prefill_tokens + core.batch.members() + singles;
+        core.sums.out_of_domain_steps += u64::from(!self.model.in_domain(&shape));
+        core.sums.energy_j += self.model.energy_j(&shape, duration).unwrap_or(0.0);
+        core.duration = duration;
+        core.account();
+        if world.log.steps_wanted {
+            let record = core.step_record(now, prefill_tokens, shape.decodes);
+            world.log.sink.step(record)?;
+        }
+        let end = now.checked_add(duration).ok_or_else(|| self.broken(None, "the clock overflows 584 years"))?;
+        self.end = Some(end);
+        Ok(self.end)
+    }
+}
+
+impl Core {
+    /// Tokens that a seated or waiting request would compute next, before the budget.
+    fn want(&self, slot: Slot) -> u64 {
+        let live = self.slab.get(slot);
+        let left = live.known() - live.kv_tokens;
+        match u64::from(self.engine.long_prefill_threshold) {
+            0 => left,
+            threshold => left.min(threshold),
+        }
+    }
+
+    /// Blocks that a running request takes to compute `tokens` more.
+    fn growth(&self, slot: Slot, tokens: u64) -> u64 {
+        let kv_tokens = self.slab.get(slot).kv_tokens;
+        self.held(kv_tokens + tokens) - self.held(kv_tokens)
+    }
+
+    /// Whether a waiting request whose first chunk is `chunk` tokens finds the memory its gate asks for.
+    fn fits(&self, slot: Slot, chunk: u64, ungated: bool) -> bool {
+        let known = self.slab.get(slot).known();
+        let gated = if self.gate == Gate::KnownFull && !ungated { known } else { chunk };
+        let watermark = if self.running.is_empty() || ungated { 0 } else { self.watermark_blocks };
+        self.held(gated) + watermark <= self.pool.free()
+    }
+
+    fn push_row(&mut self, slot: Slot, tokens: u64) {
+        let decode = self.slab.get(slot).state == State::Single;
+        self.rows.push(Row { slot, tokens: tokens as u32, decode });
+    }
+
+    /// Who loses their KV when the scheduler has no opinion.
+    fn preset_victim(&self) -> Evict {
+        let last = *self.running.last().expect("somebody runs out of memory");
+        let worst = |key: fn(&crate::workload::Visible) -> (i32, SimTime)| {
+            let of = |s: Slot| {
+                let v = &self.slab.get(s).visible;
+                (key(v), v.id)
+            };
+            self.running.iter().copied().max_by_key(|&s| of(s)).unwrap_or(last)
+        };
+        let slot = match self.engine.victim {
+            VictimRule::LastAdmitted => last,
+            VictimRule::LatestArrival => worst(|v| (0, v.arrival)),
+            VictimRule::WorstPriority => worst(|v| (v.priority, v.arrival)),
+        };
+        let how = match self.engine.shortfall {
+            Shortfall::Recompute => How::Recompute,
+            Shortfall::Restart => How::Restart,
+        };
+        Evict { id: self.slab.get(slot).visible.id, how, requeue: self.engine.requeue }
+    }
+
+    /// Largest decode context of the step; only models that ask for it pay for it.
+    fn context_max(&self) -> u64 {
+        let decoding = self.running.iter().filter(|&&s| self.slab.get(s).state != State::Prefill);
+        decoding.map(|&s| self.progress(s).0 + 1).max().unwrap_or(0)
+    }
+
+    /// Adds the step in flight to the sums.
+    pub fn account(&mut self) {
+        let ns = u128::from(self.duration.0);
+        self.sums.kv_block_ns += u128::from(self.pool.used()) * ns;
+        self.sums.seat_ns += self.running.len() as u128 * ns;
+    }
+
+    pub fn step_record(&self, start: SimTime, prefill_tokens: u64, decodes: u64) -> StepRecord {
+        StepRecord {
+            replica: self.id,
+            step: self.sums.steps,
+            start,
+            duration: self.duration,
+            prefill_tokens,
+            prefills: self.chunks.len() as u32,
+            decodes: decodes as u32,
+            running: self.running.len() as u32,
+            waiting: self.queue.len() as u32,
+            kv_blocks_used: self.pool.used(),
+        }
+    }
+}

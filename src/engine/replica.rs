@@ -1,0 +1,451 @@
+//! One replica: its memory, its queue, its running requests, and what the end of a step does to them.
+
+use super::batch::Batch;
+use super::config::{EngineConfig, Gate, KvConfig, StepKind};
+use super::live::{Live, Slab, Slot, State, World};
+use super::queue::Queue;
+use crate::error::{Error, Result};
+use crate::ids::ReplicaId;
+use crate::kv::BlockPool;
+use crate::latency::{Chunk, LatencyModel, Needs};
+use crate::record::{Event, EventKind, Status};
+use crate::scheduler::{KvView, Notice, Running, Scheduler, View, ViewSource, Waiting};
+use crate::time::{SimTime, Span};
+use crate::workload::Outcome;
+
+/// What one request gets in the step in flight (uniform decodes have no row).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    pub slot: Slot,
+    pub tokens: u32,
+    pub decode: bool,
+}
+
+/// Sums over the steps of a replica; see `RunTotals`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sums {
+    pub steps: u64,
+    pub busy_ns: u64,
+    pub kv_block_ns: u128,
+    pub seat_ns: u128,
+    pub out_of_domain_steps: u64,
+    pub energy_j: f64,
+    pub computed_tokens: u64,
+    pub wasted_tokens: u64,
+    pub preemptions: u64,
+}
+
+/// Everything but the two plug-ins, so that a scheduler can look at it while it is asked.
+pub(super) struct Core {
+    pub id: ReplicaId,
+    pub engine: EngineConfig,
+    pub gate: Gate,
+    pub watermark_blocks: u64,
+    pub overhead: Span,
+    pub stepwise: bool,
+    pub pool: BlockPool,
+    pub slab: Slab,
+    pub queue: Queue,
+    /// Seats in order of admission.
+    pub running: Vec<Slot>,
+    /// Those of them that are not uniform decodes, in the same order.
+    pub partial: Vec<Slot>,
+    pub batch: Batch,
+    pub padded: u64,
+    pub padded_context: u64,
+    pub padded_squares: u128,
+    /// The step in flight.
+    pub rows: Vec<Row>,
+    pub chunks: Vec<Chunk>,
+    pub duration: Span,
+    pub next_seat: u64,
+    pub sums: Sums,
+}
+
+pub(super) struct Replica {
+    pub core: Core,
+    pub scheduler: Box<dyn Scheduler>,
+    pub scheduler_name: String,
+    pub model: Box<dyn LatencyModel>,
+    pub profile_name: String,
+    pub needs: Needs,
+    pub pure_model: bool,
+    /// Something happened since the scheduler was asked last.
+    pub dirty: bool,
+    pub wake_at: SimTime,
+    pub wake_step: u64,
+    /// End of the step in flight.
+    pub end: Option<SimTime>,
+    /// Scratch.
+    pub evictions: Vec<crate::scheduler::Evict>,
+    pub done: Vec<(u64, Slot)>,
+}
+
+impl Core {
+    pub fn new(id: ReplicaId, engine: EngineConfig, kv: &KvConfig, blocks: u64, queue: Queue) -> Result<Core> {
+        let overhead = Span::from_secs(engine.host_overhead_s).ok_or_else(|| {
+            Error::Usage("engine.host_overhead_s must be a non-negative number of seconds".into())
+        })?;
+        Ok(Core {
+            id,
+            gate: kv.gate,
+            watermark_blocks: (kv.watermark * blocks as f64) as u64,
+            overhead,
+            stepwise: false,
+            pool: BlockPool::new(kv.block_tokens, blocks, kv.lookahead_tokens),
+            slab: Slab::default(),
+            queue,
+            running: Vec::new(),
+            partial: Vec::new(),
+            batch: Batch::new(kv.block_tokens),
+            padded: 0,
+            padded_context: 0,
+            padded_squares: 0,
+            rows: Vec::new(),
+            chunks: Vec::new(),
+            duration: Span::ZERO,
+            next_seat: 0,
+            sums: Sums::default(),
+            engine,
+        })
+    }
+
+    /// Blocks reserved by a request under [`Gate::MaxLen`].
+    pub fn reserve(&self) -> u64 {
+        self.pool.blocks_for(u64::from(self.engine.max_model_len))
+    }
+
+    /// Blocks held by a running request with `kv_tokens` computed.
+    pub fn held(&self, kv_tokens: u64) -> u64 {
+        match self.gate {
+            Gate::MaxLen => self.reserve(),
+            _ => self.pool.blocks_for(kv_tokens),
+        }
+    }
+
+    /// Whether a request with `known` tokens that must hold `slots` of them in KV could not even run alone.
+    pub fn never_fits(&self, known: u64, slots: u64) -> bool {
+        let limit = u64::from(self.engine.max_model_len);
+        let blocks = match self.gate {
+            Gate::MaxLen => self.reserve(),
+            _ => slots.div_ceil(u64::from(self.pool.block_tokens())),
+        };
+        let whole = !self.engine.chunked_prefill && self.engine.long_prefill_threshold == 0;
+        blocks > self.pool.usable()
+            || (limit > 0 && known + 1 > limit)
+            || (whole && known > self.engine.max_tokens_per_step)
+    }
+
+    /// Progress of a slot, wherever it is kept: (tokens in KV, output tokens).
+    pub fn progress(&self, slot: Slot) -> (u64, u32) {
+        let live = self.slab.get(slot);
+        match live.state {
+            State::Uniform => {
+                let generated = self.batch.counter().wrapping_add(live.offset) as u32;
+                (u64::from(live.visible.prompt_tokens) + u64::from(generated) - 1, generated)
+            }
+            _ => (live.kv_tokens, live.generated),
+        }
+    }
+
+    /// Takes a slot out of a list sorted by seat.
+    pub fn unseat(slab: &Slab, list: &mut Vec<Slot>, slot: Slot) {
+        let seat = slab.get(slot).seat;
+        let at = list.partition_point(|&s| slab.get(s).seat < seat);
+        debug_assert_eq!(list[at], slot);
+        list.remove(at);
+    }
+
+    pub fn event(&self, world: &mut World<'_>, time: SimTime, kind: EventKind, slot: Slot, value: u64) -> Result<()> {
+        world.log.event(Event {
+            time,
+            kind,
+            replica: self.id,
+            request: self.slab.get(slot).visible.id,
+            value,
+            steps: self.sums.steps,
+            busy_ns: self.sums.busy_ns,
+        })
+    }
+
+    /// Moves a decoding slot into the uniform batch.
+    fn join(&mut self, slot: Slot) {
+        let lookahead = self.pool.lookahead_tokens();
+        let live = self.slab.get_mut(slot);
+        live.state = State::Uniform;
+        live.offset = u64::from(live.generated).wrapping_sub(self.batch.counter());
+        let remaining = live.record.output_tokens - live.generated;
+        self.batch.join(slot, live.seat, live.kv_tokens, lookahead, remaining);
+    }
+
+    /// Takes every uniform decode out of the batch and keeps its progress by itself.
+    pub fn dissolve(&mut self, last_token: SimTime) {
+        if self.batch.members() == 0 {
+            return;
+        }
+        for i in 0..self.running.len() {
+            let slot = self.running[i];
+            if self.slab.get(slot).state == State::Uniform {
+                let (kv_tokens, generated) = self.progress(slot);
+                let live = self.slab.get_mut(slot);
+                (live.kv_tokens, live.generated) = (kv_tokens, generated);
+                live.last_token = last_token;
+                live.state = State::Single;
+            }
+        }
+        self.batch.clear();
+        self.partial.clone_from(&self.running);
+    }
+
+    fn running_view(&self, slot: Slot) -> Running<'_> {
+        let (kv_tokens, generated) = self.progress(slot);
+        let live = self.slab.get(slot);
+        Running {
+            visible: &live.visible,
+            belief: &live.belief,
+            generated,
+            generated_before: live.generated_before,
+            kv_tokens,
+            kv_blocks: self.held(kv_tokens),
+            decoding: live.state != State::Prefill,
+            preemptions: live.record.preemptions,
+            admitted_at: live.admitted_at,
+        }
+    }
+}
+
+impl ViewSource for Core {
+    fn kv(&self) -> KvView {
+        KvView {
+            block_tokens: self.pool.block_tokens(),
+            usable_blocks: self.pool.usable(),
+            free_blocks: self.pool.free(),
+            lookahead_tokens: self.pool.lookahead_tokens(),
+        }
+    }
+
+    fn max_seqs(&self) -> u32 {
+        self.engine.max_seqs
+    }
+
+    fn max_tokens_per_step(&self) -> u64 {
+        self.engine.max_tokens_per_step
+    }
+
+    fn running_len(&self) -> usize {
+        self.running.len()
+    }
+
+    fn running(&self, i: usize) -> Running<'_> {
+        self.running_view(self.running[i])
+    }
+
+    fn waiting_len(&self) -> usize {
+        self.queue.len()
+    }
+
+    fn head(&self) -> Option<Waiting<'_>> {
+        self.queue.head().map(|slot| self.slab.get(slot).waiting())
+    }
+
+    fn waiting(&self, i: usize) -> Waiting<'_> {
+        self.slab.get(self.queue.slot(i)).waiting()
+    }
+}
+
+impl Replica {
+    pub fn view(&self, now: SimTime) -> View<'_> {
+        View::new(now, self.core.id, self.core.sums.steps, &self.core)
+    }
+
+    /// Requests in the queue or with a seat.
+    pub fn outstanding(&self) -> usize {
+        self.core.queue.len() + self.core.running.len()
+    }
+
+    pub fn broken(&self, slot: Option<Slot>, rule: impl Into<String>) -> Error {
+        Error::Scheduler {
+            scheduler: self.scheduler_name.clone(),
+            request: slot.map_or("-".into(), |s| self.core.slab.get(s).visible.id.to_string()),
+            rule: rule.into(),
+        }
+    }
+
+    /// A request arrives, or comes back: rank it and put it in the queue.
+    pub fn enqueue(&mut self, slot: Slot, now: SimTime) -> Result<()> {
+        let live = self.core.slab.get(slot);
+        let rank = self.scheduler.rank(&live.waiting(), now).0;
+        if rank.is_nan() {
+            return Err(self.broken(Some(slot), "a rank must not be NaN"));
+        }
+        let (queued_at, id) = (live.queued_at, live.visible.id.0);
+        self.core.queue.push(rank, queued_at, id, slot);
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// A request reaches this replica.
+    pub fn arrive(&mut self, mut live: Live, now: SimTime, world: &mut World<'_>) -> Result<()> {
+        live.record.replica = self.core.id;
+        let known = live.known();
+        let slot = self.core.slab.insert(live);
+        // One token beyond the prompt must fit (engine.md section 1.2).
+        if self.core.never_fits(known, known + 1) {
+            return self.reject(slot, now, world);
+        }
+        let live = self.core.slab.get(slot);
+        if self.scheduler.needs_belief() && live.belief.point().is_none() {
+            return Err(self.broken(
+                Some(slot),
+                "it needs a predicted length and this request has none; choose a predictor that gives one",
+            ));
+        }
+        self.enqueue(slot, now)
+    }
+
+    /// Refuses a request that can never run.
+    pub fn reject(&mut self, slot: Slot, now: SimTime, world: &mut World<'_>) -> Result<()> {
+        let known = self.core.slab.get(slot).known();
+        self.core.event(world, now, EventKind::Rejection, slot, known + 1)?;
+        let live = self.core.slab.get_mut(slot);
+        live.record.status = Status::Rejected;
+        world.log.sink.request(live.record)?;
+        let id = live.visible.id;
+        self.core.slab.release(slot);
+        world.source.left(id, now, Outcome::Rejected);
+        Ok(())
+    }
+
+    /// The step in flight ends at `now`: deliver its tokens.
+    pub fn deliver(&mut self, now: SimTime, world: &mut World<'_>) -> Result<()> {
+        self.end = None;
+        let core = &mut self.core;
+        core.sums.steps += 1;
+        core.sums.busy_ns += core.duration.0;
+        if core.batch.members() > 0 {
+            world.log.itl.add(core.duration.0, core.batch.members());
+            core.batch.advance(1);
+        }
+        self.deliver_decodes(now, world)?;
+        self.deliver_prefills(now, world)?;
+        self.core.rows.clear();
+        if self.core.engine.step == StepKind::Lockstep && self.core.padded == self.core.running.len() as u64 {
+            self.disband(now)?;
+        }
+        Ok(())
+    }
+
+    fn deliver_decodes(&mut self, now: SimTime, world: &mut World<'_>) -> Result<()> {
+        let core = &mut self.core;
+        let mut done = std::mem::take(&mut self.done);
+        done.clear();
+        while let Some(slot) = core.batch.pop_due() {
+            let (kv_tokens, generated) = core.progress(slot);
+            let live = core.slab.get_mut(slot);
+            (live.kv_tokens, live.generated) = (kv_tokens, generated);
+            core.batch.leave(kv_tokens, core.pool.lookahead_tokens());
+            done.push((live.seat, slot));
+        }
+        let rows = std::mem::take(&mut core.rows);
+        for row in rows.iter().filter(|row| row.decode) {
+            let live = core.slab.get_mut(row.slot);
+            world.log.itl.add((now - live.last_token).0, 1);
+            live.last_token = now;
+            live.kv_tokens += 1;
+            live.generated += 1;
+            let complete = live.generated == live.record.output_tokens;
+            if complete {
+                done.push((live.seat, row.slot));
+            } else if core.stepwise {
+                continue;
+            } else {
+                core.join(row.slot);
+            }
+            Core::unseat(&core.slab, &mut core.partial, row.slot);
+        }
+        core.rows = rows;
+        // Completions in order of seats, whichever way their progress was kept.
+        done.sort_unstable();
+        for &(_, slot) in &done {
+            self.finish(slot, now, world)?;
+        }
+        self.done = done;
+        Ok(())
+    }
+
+    fn deliver_prefills(&mut self, now: SimTime, world: &mut World<'_>) -> Result<()> {
+        let rows = std::mem::take(&mut self.core.rows);
+        for row in rows.iter().filter(|row| !row.decode) {
+            self.dirty = true;
+            let core = &mut self.core;
+            let live = core.slab.get_mut(row.slot);
+            live.kv_tokens += u64::from(row.tokens);
+            if live.kv_tokens < live.known() {
+                continue;
+            }
+            live.generated += 1;
+            let (first, complete) = (live.generated == 1, live.generated == live.record.output_tokens);
+            if first {
+                live.record.first_token = now.into();
+            } else {
+                world.log.itl.add((now - live.last_token).0, 1);
+            }
+            live.last_token = now;
+            let prompt_tokens = u64::from(live.visible.prompt_tokens);
+            if first {
+                core.event(world, now, EventKind::FirstToken, row.slot, prompt_tokens)?;
+            }
+            if complete {
+                Core::unseat(&core.slab, &mut core.partial, row.slot);
+                self.finish(row.slot, now, world)?;
+            } else if core.stepwise {
+                core.slab.get_mut(row.slot).state = State::Single;
+            } else {
+                Core::unseat(&core.slab, &mut core.partial, row.slot);
+                core.join(row.slot);
+            }
+        }
+        self.core.rows = rows;
+        Ok(())
+    }
+
+    /// A request's last token was delivered. Its progress is in its slot, and it is in no list but `running`.
+    fn finish(&mut self, slot: Slot, now: SimTime, world: &mut World<'_>) -> Result<()> {
+        self.dirty = true;
+        let lockstep = self.core.engine.step == StepKind::Lockstep;
+        let core = &mut self.core;
+        let live = core.slab.get_mut(slot);
+        live.record.status = Status::Completed;
+        live.record.finish = now.into();
+        live.state = State::Padded;
+        let (id, output, kv_tokens) = (live.visible.id, u64::from(live.record.output_tokens), live.kv_tokens);
+        world.log.sink.request(live.record)?;
+        core.event(world, now, EventKind::Finish, slot, output)?;
+        self.scheduler.notice(&Notice::Finished(self.core.running_view(slot)));
+        let core = &mut self.core;
+        if lockstep {
+            let context = kv_tokens + 1;
+            core.padded += 1;
+            core.padded_context += context;
+            core.padded_squares += u128::from(context) * u128::from(context);
+        } else {
+            core.pool.give(core.held(kv_tokens));
+            Core::unseat(&core.slab, &mut core.running, slot);
+            core.slab.release(slot);
+        }
+        world.source.left(id, now, Outcome::Completed);
+        Ok(())
+    }
+
+    /// The whole lock-step batch is done: seats and memory are free again.
+    fn disband(&mut self, _now: SimTime) -> Result<()> {
+        let core = &mut self.core;
+        for slot in std::mem::take(&mut core.running) {
+            let held = core.held(core.slab.get(slot).kv_tokens);
+            core.pool.give(held);
+            core.slab.release(slot);
+        }
+        (core.padded, core.padded_context, core.padded_squares) = (0, 0, 0);
+        Ok(())
+    }
+}
