@@ -1,6 +1,6 @@
 //! The engine's configuration and its presets (engine.md section 10): one set of keys, no code copied.
 
-use crate::scheduler::Requeue;
+use crate::scheduler::{How, Requeue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -52,16 +52,6 @@ pub enum StepKind {
     Mixed,
     /// A batch runs to completion; early finishers keep seat and KV as padding.
     Lockstep,
-}
-
-/// What happens to a request that loses its KV.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Shortfall {
-    /// Its tokens are kept, their KV is computed again.
-    Recompute,
-    /// Its attempt is void; it starts again from token 1.
-    Restart,
 }
 
 /// Who loses its KV when memory runs out and the scheduler has no opinion.
@@ -120,7 +110,7 @@ pub struct EngineConfig {
     /// Whether a request that loses its own KV ends the scheduling of running requests in that step.
     pub self_preempt_stops: bool,
     /// What becomes of a request that loses its KV.
-    pub shortfall: Shortfall,
+    pub shortfall: How,
     /// Who that is.
     pub victim: VictimRule,
     /// Where it waits.
@@ -188,7 +178,7 @@ impl EngineConfig {
             max_model_len: 0,
             admit_in_preempt_step: false,
             self_preempt_stops: true,
-            shortfall: Shortfall::Recompute,
+            shortfall: How::Recompute,
             victim: VictimRule::LastAdmitted,
             requeue: Requeue::Front,
             host_overhead_s: 0.0,
@@ -209,7 +199,7 @@ impl EngineConfig {
                 max_seqs: 1 << 20,
                 admit_in_preempt_step: true,
                 self_preempt_stops: false,
-                shortfall: Shortfall::Restart,
+                shortfall: How::Restart,
                 requeue: Requeue::Ranked,
                 ..vllm
             },

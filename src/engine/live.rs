@@ -109,5 +109,5 @@ pub(super) struct World<'a> {
     /// Told of departures (closed loops).
     pub source: &'a mut dyn RequestSource,
     /// Where records go.
-    pub log: &'a mut super::log::Log<'a>,
+    pub log: super::log::Log<'a>,
 }

@@ -13,13 +13,11 @@ mod quiet;
 mod replica;
 mod router;
 
-pub use config::{
-    Cache, EngineConfig, Gate, KvConfig, Never, Preset, Shortfall, StepKind, VictimRule,
-};
+pub use config::{Cache, EngineConfig, Gate, KvConfig, Never, Preset, StepKind, VictimRule};
 pub use log::Sink;
 pub use router::{ClusterConfig, RouterKind};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ids::ReplicaId;
 use crate::latency::LatencyModel;
 use crate::predict::Predictor;
@@ -70,11 +68,10 @@ pub fn run(
     sink: &mut dyn Sink,
 ) -> Result<RunTotals> {
     let mut cluster = Cluster::new(setup)?;
-    let mut log = Log::new(sink);
-    let mut world = World { source, log: &mut log };
+    let mut world = World { source, log: Log::new(sink) };
     cluster.drive(predictor, &mut world)?;
     cluster.close(&mut world)?;
-    Ok(cluster.totals(log))
+    Ok(cluster.totals(world.log))
 }
 
 /// Classes of events at equal times, in order.
@@ -273,6 +270,22 @@ impl<'a> Cluster<'a> {
             sums.wasted_tokens += s.wasted_tokens;
             sums.preemptions += s.preemptions;
         }
-        todo_totals(self, sums, log)
+        RunTotals {
+            steps: sums.steps,
+            busy_ns: sums.busy_ns,
+            kv_block_ns: sums.kv_block_ns,
+            seat_ns: sums.seat_ns,
+            kv_blocks: self.setup.kv_blocks,
+            seats: self.setup.engine.max_seqs,
+            replicas: self.setup.cluster.replicas,
+            end: self.now,
+            digest: log.digest.hex(),
+            out_of_domain_steps: sums.out_of_domain_steps,
+            energy_j: None,
+            itl: log.itl,
+            computed_tokens: sums.computed_tokens,
+            wasted_tokens: sums.wasted_tokens,
+            preemptions: sums.preemptions,
+        }
     }
 }

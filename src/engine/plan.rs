@@ -1,12 +1,12 @@
 //! Planning a step: running requests first, then the queue (engine.md section 2.1).
 
-use super::config::{Gate, Shortfall, StepKind, VictimRule};
+use super::config::{Gate, StepKind, VictimRule};
 use super::live::{Slot, State, World};
 use super::replica::{Core, Replica, Row};
 use crate::error::Result;
 use crate::latency::{Chunk, StepShape};
 use crate::record::{EventKind, StepRecord};
-use crate::scheduler::{Admit, Budget, Evict, How, Notice, Requeue, Shortage, Victims};
+use crate::scheduler::{Admit, Budget, Evict, How, Notice, Requeue, Shortage, Victims, View};
 use crate::time::{MaybeTime, SimTime};
 
 /// What is left to hand out in a step.
@@ -43,7 +43,7 @@ impl Replica {
     }
 
     fn limit(&mut self, now: SimTime, allowance: &mut Allowance) -> Result<()> {
-        let view = crate::scheduler::View::new(now, self.core.id, self.core.sums.steps, &self.core);
+        let view = View::new(now, self.core.id, self.core.sums.steps, &self.core);
         if let Budget::Limit { tokens, seats } = self.scheduler.budget(&view) {
             if tokens > allowance.tokens || seats as usize > allowance.seats {
                 return Err(self.broken(None, "a budget must not exceed the engine's tokens and seats"));
@@ -54,7 +54,7 @@ impl Replica {
     }
 
     fn set_wake(&mut self, now: SimTime) -> Result<()> {
-        let view = crate::scheduler::View::new(now, self.core.id, self.core.sums.steps, &self.core);
+        let view = View::new(now, self.core.id, self.core.sums.steps, &self.core);
         let wake = self.scheduler.wake(&view);
         if wake.after_steps == Some(0) || wake.at.is_some_and(|at| at <= now) {
             return Err(self.broken(None, "a wake-up must lie in the future"));
@@ -71,7 +71,7 @@ impl Replica {
         let mut evictions = std::mem::take(&mut self.evictions);
         evictions.clear();
         self.rerank(now)?;
-        let view = crate::scheduler::View::new(now, self.core.id, self.core.sums.steps, &self.core);
+        let view = View::new(now, self.core.id, self.core.sums.steps, &self.core);
         self.scheduler.preempt(&view, &mut evictions);
         for evict in &evictions {
             let slot = self.find_running(evict)?;
@@ -86,7 +86,9 @@ impl Replica {
         match found {
             Some(&slot) if self.core.engine.step == StepKind::Mixed => Ok(slot),
             Some(&slot) => Err(self.broken(Some(slot), "a lock-step batch cannot be taken apart")),
-            None => Err(self.broken(None, format!("request {} is not running and cannot be evicted", evict.id))),
+            None => {
+                Err(self.broken(None, format!("request {} is not running and cannot be evicted", evict.id)))
+            }
         }
     }
 
@@ -224,7 +226,7 @@ impl Replica {
         evictions.clear();
         let wanted_by = self.core.slab.get(slot).visible.id;
         let blocks = need - self.core.pool.free();
-        let view = crate::scheduler::View::new(now, self.core.id, self.core.sums.steps, &self.core);
+        let view = View::new(now, self.core.id, self.core.sums.steps, &self.core);
         match self.scheduler.victims(Shortage { blocks, wanted_by }, &view, &mut evictions) {
             Victims::Preset => evictions = vec![self.core.preset_victim()],
             Victims::Chosen if evictions.is_empty() => {
@@ -275,7 +277,7 @@ impl Replica {
         while allowance.tokens > 0 && self.core.running.len() < allowance.seats {
             let Some(key) = self.core.queue.pop() else { break };
             let slot = key.slot;
-            let view = crate::scheduler::View::new(now, self.core.id, self.core.sums.steps, &self.core);
+            let view = View::new(now, self.core.id, self.core.sums.steps, &self.core);
             let decision = self.scheduler.admit(&self.core.slab.get(slot).waiting(), &view);
             let want = self.core.want(slot);
             let chunked = self.core.engine.chunked_prefill || want <= allowance.tokens;
@@ -323,7 +325,7 @@ impl Replica {
         core.partial.push(slot);
         core.push_row(slot, chunk);
         core.event(world, now, EventKind::Admission, slot, known)?;
-        let view = crate::scheduler::View::new(now, core.id, core.sums.steps, core);
+        let view = View::new(now, core.id, core.sums.steps, core);
         if let Some(running) = view.running().next_back() {
             self.scheduler.notice(&Notice::Admitted(running));
         }
@@ -358,18 +360,21 @@ impl Replica {
                 0
             },
         };
-        let took = self.model.step(&shape).map_err(|e| e.at_step(&self.profile_name, core.id.0, shape.step))?;
+        let took =
+            self.model.step(&shape).map_err(|e| e.at_step(&self.profile_name, core.id.0, shape.step))?;
         let duration = took + core.overhead;
         core.sums.computed_tokens += prefill_tokens + core.batch.members() + singles;
         core.sums.out_of_domain_steps += u64::from(!self.model.in_domain(&shape));
         core.sums.energy_j += self.model.energy_j(&shape, duration).unwrap_or(0.0);
+        let decodes = shape.decodes;
         core.duration = duration;
         core.account();
         if world.log.steps_wanted {
-            let record = core.step_record(now, prefill_tokens, shape.decodes);
+            let record = core.step_record(now, prefill_tokens, decodes);
             world.log.sink.step(record)?;
         }
-        let end = now.checked_add(duration).ok_or_else(|| self.broken(None, "the clock overflows 584 years"))?;
+        let end =
+            now.checked_add(duration).ok_or_else(|| self.broken(None, "the clock overflows 584 years"))?;
         self.end = Some(end);
         Ok(self.end)
     }
@@ -420,11 +425,7 @@ impl Core {
             VictimRule::LatestArrival => worst(|v| (0, v.arrival)),
             VictimRule::WorstPriority => worst(|v| (v.priority, v.arrival)),
         };
-        let how = match self.engine.shortfall {
-            Shortfall::Recompute => How::Recompute,
-            Shortfall::Restart => How::Restart,
-        };
-        Evict { id: self.slab.get(slot).visible.id, how, requeue: self.engine.requeue }
+        Evict { id: self.slab.get(slot).visible.id, how: self.engine.shortfall, requeue: self.engine.requeue }
     }
 
     /// Largest decode context of the step; only models that ask for it pay for it.

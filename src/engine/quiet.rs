@@ -11,7 +11,11 @@ use crate::time::SimTime;
 impl Replica {
     /// Whether the step in flight and those after it are decodes of one batch and nothing else.
     fn is_quiet(&self) -> bool {
-        self.pure_model && !self.core.stepwise && !self.dirty && self.core.rows.is_empty() && self.end.is_some()
+        self.pure_model
+            && !self.core.stepwise
+            && !self.dirty
+            && self.core.rows.is_empty()
+            && self.end.is_some()
     }
 
     /// Runs steps from the one in flight on, as long as each ends before `limit` and nothing but decoding
@@ -71,7 +75,7 @@ impl Replica {
                 (record.duration, record.prefills, record.kv_blocks_used) = (duration, 0, used - free);
                 world.log.sink.step(record)?;
             }
-            end = end.checked_add(duration).expect("checked by the planner's clock");
+            end = super::replica::later(end, duration)?;
         }
         let started = steps - u64::from(planned.is_some());
         core.sums.steps += steps;
@@ -85,4 +89,3 @@ impl Replica {
         Ok(planned)
     }
 }
-

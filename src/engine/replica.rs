@@ -9,7 +9,7 @@ use crate::ids::ReplicaId;
 use crate::kv::BlockPool;
 use crate::latency::{Chunk, LatencyModel, Needs};
 use crate::record::{Event, EventKind, Status};
-use crate::scheduler::{KvView, Notice, Running, Scheduler, View, ViewSource, Waiting};
+use crate::scheduler::{How, KvView, Notice, Running, Scheduler, ViewSource, Waiting};
 use crate::time::{SimTime, Span};
 use crate::workload::Outcome;
 
@@ -81,8 +81,19 @@ pub(super) struct Replica {
     pub done: Vec<(u64, Slot)>,
 }
 
+/// The clock after a step.
+pub(super) fn later(now: SimTime, duration: Span) -> Result<SimTime> {
+    now.checked_add(duration).ok_or_else(|| Error::Usage("simulated time overflows 584 years".into()))
+}
+
 impl Core {
-    pub fn new(id: ReplicaId, engine: EngineConfig, kv: &KvConfig, blocks: u64, queue: Queue) -> Result<Core> {
+    pub fn new(
+        id: ReplicaId,
+        engine: EngineConfig,
+        kv: &KvConfig,
+        blocks: u64,
+        queue: Queue,
+    ) -> Result<Core> {
         let overhead = Span::from_secs(engine.host_overhead_s).ok_or_else(|| {
             Error::Usage("engine.host_overhead_s must be a non-negative number of seconds".into())
         })?;
@@ -156,7 +167,14 @@ impl Core {
         list.remove(at);
     }
 
-    pub fn event(&self, world: &mut World<'_>, time: SimTime, kind: EventKind, slot: Slot, value: u64) -> Result<()> {
+    pub fn event(
+        &self,
+        world: &mut World<'_>,
+        time: SimTime,
+        kind: EventKind,
+        slot: Slot,
+        value: u64,
+    ) -> Result<()> {
         world.log.event(Event {
             time,
             kind,
@@ -232,6 +250,10 @@ impl ViewSource for Core {
         self.engine.max_tokens_per_step
     }
 
+    fn shortfall(&self) -> How {
+        self.engine.shortfall
+    }
+
     fn running_len(&self) -> usize {
         self.running.len()
     }
@@ -254,10 +276,6 @@ impl ViewSource for Core {
 }
 
 impl Replica {
-    pub fn view(&self, now: SimTime) -> View<'_> {
-        View::new(now, self.core.id, self.core.sums.steps, &self.core)
-    }
-
     /// Requests in the queue or with a seat.
     pub fn outstanding(&self) -> usize {
         self.core.queue.len() + self.core.running.len()
@@ -289,16 +307,13 @@ impl Replica {
         live.record.replica = self.core.id;
         let known = live.known();
         let slot = self.core.slab.insert(live);
+        self.core.event(world, now, EventKind::Arrival, slot, known)?;
         // One token beyond the prompt must fit (engine.md section 1.2).
         if self.core.never_fits(known, known + 1) {
             return self.reject(slot, now, world);
         }
-        let live = self.core.slab.get(slot);
-        if self.scheduler.needs_belief() && live.belief.point().is_none() {
-            return Err(self.broken(
-                Some(slot),
-                "it needs a predicted length and this request has none; choose a predictor that gives one",
-            ));
+        if let Some(reason) = self.scheduler.refuses(&self.core.slab.get(slot).waiting()) {
+            return Err(self.broken(Some(slot), reason));
         }
         self.enqueue(slot, now)
     }

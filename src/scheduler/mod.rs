@@ -3,13 +3,25 @@
 //! A scheduler decides, the engine acts and checks. To add one: write a file beside this one with an
 //! `ENTRY`, and add it to the list in `registry.rs`.
 
+mod edf;
+mod fcfs;
+mod hrrn;
+mod least_slack;
+mod ljf;
+mod mlfq;
+mod priority;
+mod random;
 mod registry;
+mod sjf;
+mod sjf_input;
+mod srpt;
 mod view;
 
-pub use registry::{Entry, Made, Params, Registry, parse};
+pub use registry::{Entry, Made, NoParams, Params, Registry, parse};
 pub use view::{KvView, Running, View, ViewSource, Waiting};
 
 use crate::ids::RequestId;
+use crate::length::Belief;
 use crate::time::SimTime;
 
 /// A place in the queue; smaller is served first. Ties break by queueing time, then id.
@@ -39,7 +51,8 @@ pub enum Admit {
 }
 
 /// How a request leaves the running batch before it is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum How {
     /// Its KV is dropped and computed again later; delivered tokens stay delivered.
     Recompute,
@@ -183,8 +196,45 @@ pub trait Scheduler: Send {
         let _ = what;
     }
 
-    /// Whether the policy cannot do without a predicted length; the engine refuses [`crate::length::Belief::Unknown`] then.
-    fn needs_belief(&self) -> bool {
-        false
+    /// Why the policy cannot serve this request at all, if it cannot ("it needs a predicted length"): the
+    /// run ends with that error. Asked once, on arrival.
+    fn refuses(&self, r: &Waiting<'_>) -> Option<&'static str> {
+        let _ = r;
+        None
     }
+}
+
+/// The usual answer of [`Scheduler::refuses`] of a policy that needs a number from its belief.
+fn needs_length(r: &Waiting<'_>) -> Option<&'static str> {
+    r.belief.point().is_none().then_some(
+        "it needs a predicted length and this request has none; choose a predictor that gives one, such as oracle",
+    )
+}
+
+/// Predicted output tokens still to come, at least 1. The run has refused requests without a belief.
+fn remaining_tokens(belief: &Belief, generated: u32) -> f64 {
+    (belief.point().unwrap_or(f64::INFINITY) - f64::from(generated)).max(1.0)
+}
+
+/// Absolute deadline in seconds: the request's own, else `default_s` after its arrival.
+fn deadline_s(r: &Waiting<'_>, default_s: Option<f64>) -> Option<f64> {
+    let own = r.visible.deadline.map(SimTime::as_secs);
+    own.or_else(|| default_s.map(|d| r.visible.arrival.as_secs() + d))
+}
+
+/// The usual answer of [`Scheduler::refuses`] of a policy that needs a deadline.
+fn needs_deadline(r: &Waiting<'_>, default_s: Option<f64>) -> Option<&'static str> {
+    deadline_s(r, default_s).is_none().then_some(
+        "it needs a deadline and this request has none; give the trace a deadline_s column or set default_deadline_s",
+    )
+}
+
+/// Refuses parameter `name` unless it is a finite, non-negative number of seconds.
+fn check_seconds(name: &str, value: f64) -> Result<(), serde_json::Error> {
+    if value.is_finite() && value >= 0.0 {
+        return Ok(());
+    }
+    Err(serde::de::Error::custom(format!(
+        "{name} must be a finite, non-negative number of seconds, not {value}"
+    )))
 }

@@ -77,4 +77,21 @@ pub fn parse<T: serde::de::DeserializeOwned>(params: &Params) -> std::result::Re
     serde_json::from_value(Value::Object(params.clone()))
 }
 
-const BUILTIN: &[Entry] = &[];
+/// The parameters of a scheduler that has none.
+#[derive(Debug, Default, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoParams {}
+
+const BUILTIN: &[Entry] = &[
+    super::fcfs::ENTRY,
+    super::priority::ENTRY,
+    super::sjf::ENTRY,
+    super::ljf::ENTRY,
+    super::srpt::ENTRY,
+    super::sjf_input::ENTRY,
+    super::hrrn::ENTRY,
+    super::edf::ENTRY,
+    super::least_slack::ENTRY,
+    super::mlfq::ENTRY,
+    super::random::ENTRY,
+];

@@ -1,5 +1,6 @@
 //! What a scheduler sees: waiting and running requests, memory, seats and the clock.
 
+use super::How;
 use crate::ids::ReplicaId;
 use crate::length::Belief;
 use crate::time::SimTime;
@@ -73,6 +74,8 @@ pub trait ViewSource {
     fn max_seqs(&self) -> u32;
     /// Tokens a step may schedule.
     fn max_tokens_per_step(&self) -> u64;
+    /// What the engine does to a request that loses its KV.
+    fn shortfall(&self) -> How;
     /// Requests with a seat.
     fn running_len(&self) -> usize;
     /// The `i`-th of them in order of admission.
@@ -116,6 +119,11 @@ impl<'a> View<'a> {
     /// Tokens a step may schedule.
     pub fn max_tokens_per_step(&self) -> u64 {
         self.source.max_tokens_per_step()
+    }
+
+    /// What the engine does to a request that loses its KV, unless told otherwise.
+    pub fn shortfall(&self) -> How {
+        self.source.shortfall()
     }
 
     /// Number of requests with a seat.

@@ -1,0 +1,121 @@
+//! Predictions made elsewhere, in any language: `id,kind,p1,p2,p3,p4,cost_s` (design.md section 6).
+
+use super::{Missing, Predictor};
+use crate::error::{Error, Place, Result};
+use crate::length::{Belief, LogT};
+use crate::workload::Request;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub(super) struct FromFile {
+    path: PathBuf,
+    beliefs: BTreeMap<u32, Belief>,
+    missing: Missing,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    id: u32,
+    kind: String,
+    p1: Option<f64>,
+    #[serde(default)]
+    p2: Option<f64>,
+    #[serde(default)]
+    p3: Option<f64>,
+    #[serde(default)]
+    p4: Option<f64>,
+    #[serde(default)]
+    cost_s: Option<f64>,
+    #[serde(default)]
+    at_token: Option<u32>,
+}
+
+impl FromFile {
+    pub fn read(path: &Path, missing: Missing) -> Result<FromFile> {
+        let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
+        let mut reader = csv::Reader::from_reader(std::io::BufReader::new(file));
+        let mut beliefs = BTreeMap::new();
+        for (i, row) in reader.deserialize::<Row>().enumerate() {
+            let line = i as u64 + 2;
+            let row = row.map_err(|e| {
+                let line = e.position().map_or(line, csv::Position::line);
+                let help = "columns are id,kind,p1,p2,p3,p4,cost_s";
+                Error::input(Place::file(path).line(line), e.to_string(), help)
+            })?;
+            let at = |column: &str| Place::file(path).line(line).column(column);
+            let id = row.id;
+            let belief = row.belief(&at)?;
+            if beliefs.insert(id, belief).is_some() {
+                return Err(Error::input(at("id"), format!("id {id} is there twice"), "give every id once"));
+            }
+        }
+        Ok(FromFile { path: path.into(), beliefs, missing })
+    }
+}
+
+impl Row {
+    fn belief(&self, at: &dyn Fn(&str) -> Place) -> Result<Belief> {
+        if self.cost_s.is_some_and(|c| c != 0.0) {
+            let what = "prediction time is not modelled yet".to_string();
+            return Err(Error::input(at("cost_s"), what, "leave it empty or 0"));
+        }
+        if self.at_token.is_some_and(|t| t != 0) {
+            let what = "predictions that change while a request runs are not modelled yet".to_string();
+            return Err(Error::input(at("at_token"), what, "leave it empty or 0"));
+        }
+        let number = |column: &str, value: Option<f64>| match value {
+            Some(v) if v.is_finite() => Ok(v),
+            _ => Err(Error::input(at(column), format!("kind {} needs a number here", self.kind), "give one")),
+        };
+        let tokens = |column: &str, value: Option<f64>| match number(column, value)? {
+            v if (1.0..=f64::from(u32::MAX)).contains(&v) => Ok(v),
+            v => Err(Error::input(at(column), format!("{v} is no length in tokens"), "give 1 or more")),
+        };
+        match self.kind.as_str() {
+            "point" => Ok(Belief::Point(tokens("p1", self.p1)?)),
+            "score" => Ok(Belief::Score(number("p1", self.p1)?)),
+            "interval" => {
+                let (lo, hi) = (tokens("p1", self.p1)? as u32, tokens("p2", self.p2)? as u32);
+                if lo > hi {
+                    let what = format!("the interval {lo}..{hi} is empty");
+                    return Err(Error::input(at("p1"), what, "give lo <= hi"));
+                }
+                Ok(Belief::Interval { lo, hi })
+            }
+            "logt" => {
+                let (mu, sigma) = (number("p1", self.p1)?, number("p2", self.p2)?);
+                let (nu, cap) = (number("p3", self.p3)?, tokens("p4", self.p4)? as u32);
+                if sigma < 0.0 || nu <= 0.0 {
+                    let what = format!("sigma {sigma}, nu {nu}");
+                    return Err(Error::input(at("p2"), what, "sigma is 0 or more, nu positive"));
+                }
+                Ok(Belief::LogT(LogT { mu, sigma, nu, cap }))
+            }
+            "histogram" => {
+                Err(Error::input(at("kind"), "histograms are not modelled yet", "use logt or point"))
+            }
+            other => {
+                let known = ["point", "interval", "logt", "score"];
+                let unknown = Error::unknown("kind", other, known).to_string();
+                Err(Error::input(at("kind"), unknown, "use one of these"))
+            }
+        }
+    }
+}
+
+impl Predictor for FromFile {
+    fn predict(&mut self, request: &Request) -> Result<Belief> {
+        let id = request.visible.id.0;
+        match (self.beliefs.get(&id), self.missing) {
+            (Some(belief), _) => Ok(belief.clone()),
+            (None, Missing::Unknown) => Ok(Belief::Unknown),
+            (None, Missing::Error) => Err(Error::input(
+                Place::file(&self.path),
+                format!("no prediction for request {id}"),
+                "add it, or set predictor.missing = \"unknown\"",
+            )),
+        }
+    }
+}
