@@ -17,7 +17,7 @@ pub use config::{Cache, EngineConfig, Gate, KvConfig, Never, Preset, StepKind, V
 pub use log::Sink;
 pub use router::{ClusterConfig, RouterKind};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::ReplicaId;
 use crate::latency::LatencyModel;
 use crate::predict::Predictor;
@@ -95,6 +95,13 @@ impl<'a> Cluster<'a> {
         for i in 0..setup.cluster.replicas {
             let id = ReplicaId(i);
             let scheduler = (setup.scheduler)(id)?;
+            if setup.engine.step == StepKind::Lockstep && scheduler.preempts() {
+                return Err(Error::Usage(format!(
+                    "scheduler {} preempts, and a lock-step batch cannot be taken apart; choose another \
+                     scheduler or engine.step = \"mixed\"",
+                    setup.scheduler_name
+                )));
+            }
             let queue = Queue::new(scheduler.order());
             let mut core = Core::new(id, setup.engine.clone(), setup.kv, setup.kv_blocks, queue)?;
             core.stepwise = setup.stepwise;

@@ -37,7 +37,8 @@ impl Replica {
             self.set_wake(now)?;
         }
         if self.core.rows.is_empty() && self.core.batch.members() == 0 {
-            return Ok(None);
+            // Everybody lost their memory, and nobody may be admitted in such a step: the next one is now.
+            return if short { self.plan(now, world) } else { Ok(None) };
         }
         self.start(now, world)
     }
@@ -128,7 +129,8 @@ impl Replica {
         }
         self.scheduler.notice(&Notice::Evicted(self.core.slab.get(slot).waiting(), evict.how));
         let live = self.core.slab.get(slot);
-        let known = live.known();
+        // What it must hold at least before it can be done; a void attempt taught how long it is.
+        let known = u64::from(live.visible.prompt_tokens + live.generated.max(live.generated_before));
         if self.core.never_fits(known, known + u64::from(self.core.pool.lookahead_tokens())) {
             return self.reject(slot, now, world);
         }

@@ -141,10 +141,13 @@ impl Core {
             Gate::MaxLen => self.reserve(),
             _ => slots.div_ceil(u64::from(self.pool.block_tokens())),
         };
-        let whole = !self.engine.chunked_prefill && self.engine.long_prefill_threshold == 0;
+        let first_chunk = match u64::from(self.engine.long_prefill_threshold) {
+            0 => known,
+            threshold => known.min(threshold),
+        };
         blocks > self.pool.usable()
             || (limit > 0 && known + 1 > limit)
-            || (whole && known > self.engine.max_tokens_per_step)
+            || (!self.engine.chunked_prefill && first_chunk > self.engine.max_tokens_per_step)
     }
 
     /// Progress of a slot, wherever it is kept: (tokens in KV, output tokens).

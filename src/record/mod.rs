@@ -166,7 +166,7 @@ pub struct Event {
 }
 
 // TEMP
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[allow(missing_docs)]
 pub struct LogHistogram {
     pub n: u64,

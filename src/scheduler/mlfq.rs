@@ -1,6 +1,6 @@
 //! Multi-level feedback queue: learns who is long by serving them.
 
-use super::{Entry, Evict, Rank, Requeue, Scheduler, View, Waiting, Wake, parse};
+use super::{Entry, Evict, Rank, Requeue, Running, Scheduler, View, Waiting, Wake, parse};
 use crate::time::SimTime;
 use serde::Deserialize;
 
@@ -40,6 +40,11 @@ impl Params {
     }
 }
 
+/// Tokens that decide a request's level: a void attempt counts, or it would be served for ever anew.
+fn served(r: &Running<'_>) -> u32 {
+    r.generated.max(r.generated_before)
+}
+
 struct Mlfq {
     params: Params,
 }
@@ -60,7 +65,7 @@ impl Mlfq {
 
 impl Scheduler for Mlfq {
     fn rank(&mut self, r: &Waiting<'_>, _: SimTime) -> Rank {
-        Rank(f64::from(self.level(r.generated).0))
+        Rank(f64::from(self.level(r.generated.max(r.generated_before)).0))
     }
 
     fn preempts(&self) -> bool {
@@ -72,8 +77,8 @@ impl Scheduler for Mlfq {
         if (view.running_len() as u64) < u64::from(view.max_seqs()) {
             return;
         }
-        let Some(worst) = view.running().max_by_key(|r| self.level(r.generated).0) else { return };
-        if self.level(head.generated).0 < self.level(worst.generated).0 {
+        let Some(worst) = view.running().max_by_key(|r| self.level(served(r)).0) else { return };
+        if self.level(head.generated.max(head.generated_before)).0 < self.level(served(&worst)).0 {
             out.push(Evict { id: worst.visible.id, how: view.shortfall(), requeue: Requeue::Back });
         }
     }
@@ -83,8 +88,8 @@ impl Scheduler for Mlfq {
         if view.waiting_len() == 0 || (view.running_len() as u64) < u64::from(view.max_seqs()) {
             return Wake::EVENTS;
         }
-        let sinks = view.running().filter(|r| self.level(r.generated).0 + 1 < self.params.levels);
-        let soonest = sinks.map(|r| self.level(r.generated).1 - u64::from(r.generated)).min();
+        let sinks = view.running().filter(|r| self.level(served(r)).0 + 1 < self.params.levels);
+        let soonest = sinks.map(|r| self.level(served(&r)).1 - u64::from(r.generated)).min();
         Wake { at: None, after_steps: soonest.map(|steps| steps.max(1)) }
     }
 }

@@ -5,6 +5,7 @@ mod figures;
 mod latency;
 mod metrics;
 mod roofline;
+mod stepwise;
 mod support;
 mod trace_cli;
 mod traces;
