@@ -1,1 +1,191 @@
-//! (being written)
+//! Scenarios: everything about an experiment, as TOML. Built-in values < file < `--set path=value`.
+
+mod keys;
+mod resolve;
+
+pub use keys::check_path;
+pub use resolve::{Layers, resolve};
+
+use crate::engine::{ClusterConfig, EngineConfig, KvConfig, Preset};
+use crate::metrics::{Percentiles, Slo};
+use crate::predict::PredictorConfig;
+use crate::trace::{Format, ReadOptions, Tokenizer};
+use crate::workload;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The schema of scenarios that this build reads and writes.
+pub const SCHEMA: u32 = 1;
+
+/// A whole experiment: requests, engine, hardware, schedulers, what to report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Version of this format.
+    pub schema: u32,
+    /// Name of the experiment; names the default result directory.
+    pub name: String,
+    /// Seed of every random stream.
+    pub seed: u64,
+    /// Independent repetitions: other arrivals, other prediction errors, the same for all schedulers.
+    pub replicates: u32,
+    /// Latency profile: a name of `foretoken profile list`, or a file.
+    pub profile: String,
+    /// Where requests come from.
+    pub trace: TraceConfig,
+    /// What becomes of them on their way in.
+    pub workload: workload::Spec,
+    /// The serving engine.
+    pub engine: EngineConfig,
+    /// Its KV memory.
+    pub kv: KvConfig,
+    /// Replicas of it.
+    pub cluster: ClusterConfig,
+    /// Who predicts output lengths, where a scheduler does not say otherwise.
+    pub predictor: PredictorConfig,
+    /// The schedulers to compare; the first is what the others are compared with.
+    pub schedulers: Vec<SchedulerConfig>,
+    /// Offered loads for the response-time figure.
+    pub load: LoadConfig,
+    /// What is measured.
+    pub metrics: MetricsConfig,
+}
+
+/// The `[trace]` section: a file and how to read it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TraceConfig {
+    /// The file; relative to the working directory.
+    pub path: PathBuf,
+    /// Its format; unset = told by the content.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// Pass over unknown columns.
+    pub ignore_extra: bool,
+    /// Keep requests that the recorded system failed to answer.
+    pub keep_failed: bool,
+    /// Chats: whether a prompt holds all that was said before.
+    pub history: bool,
+    /// Chats: how tokens are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<String>,
+    /// Tokens that a prefix hash stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hash_block_tokens: Option<u32>,
+    /// Stop after this many requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+}
+
+impl TraceConfig {
+    /// How to read the file.
+    ///
+    /// # Errors
+    /// An unknown format or tokenizer.
+    pub fn options(&self) -> crate::error::Result<ReadOptions> {
+        Ok(ReadOptions {
+            format: self.format.as_deref().map(str::parse::<Format>).transpose()?,
+            ignore_extra: self.ignore_extra,
+            keep_failed: self.keep_failed,
+            limit: self.limit,
+            hash_block_tokens: self.hash_block_tokens,
+            history: self.history,
+            tokenizer: self.tokenizer.as_deref().map(str::parse::<Tokenizer>).transpose()?.unwrap_or_default(),
+            ..ReadOptions::default()
+        })
+    }
+}
+
+/// One scheduler of the comparison.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SchedulerConfig {
+    /// Name of `foretoken schedulers`.
+    pub name: String,
+    /// Name in tables, figures and directories; unset = the name and what differs from its defaults.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub label: Option<String>,
+    /// Parameters; `foretoken schedulers` lists them.
+    #[serde(skip_serializing_if = "serde_json::Map::is_empty", default)]
+    pub params: serde_json::Map<String, serde_json::Value>,
+    /// Who predicts for it; unset = `[predictor]`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub predictor: Option<PredictorConfig>,
+}
+
+impl SchedulerConfig {
+    /// The scheduler `name` as it comes.
+    pub fn plain(name: &str) -> SchedulerConfig {
+        SchedulerConfig { name: name.into(), label: None, params: serde_json::Map::new(), predictor: None }
+    }
+
+    /// Its name in tables and directories.
+    pub fn label(&self) -> String {
+        if let Some(label) = &self.label {
+            return label.clone();
+        }
+        let params = self.params.iter().map(|(key, value)| format!("{key}={value}"));
+        let predictor = self.predictor.iter().map(|p| p.label().replace(' ', "-"));
+        std::iter::once(self.name.clone()).chain(params).chain(predictor).collect::<Vec<_>>().join("-")
+    }
+}
+
+/// The `[load]` section: a list of offered loads.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoadConfig {
+    /// Arrival rates, requests/s, at each of which every scheduler runs too.
+    pub rates_rps: Vec<f64>,
+}
+
+/// The `[metrics]` section.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsConfig {
+    /// How percentiles are taken.
+    pub percentiles: Percentiles,
+    /// Limits that count a request as served well.
+    pub slo: Slo,
+    /// Share of the run's time left out at its start for the steady-state block.
+    pub warmup_share: f64,
+    /// Share left out at its end.
+    pub cooldown_share: f64,
+    /// Stop the run here, seconds; requests inside are unfinished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub horizon_s: Option<f64>,
+}
+
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        MetricsConfig {
+            percentiles: Percentiles::default(),
+            slo: Slo::default(),
+            warmup_share: 0.1,
+            cooldown_share: 0.1,
+            horizon_s: None,
+        }
+    }
+}
+
+impl Scenario {
+    /// Built-in values on top of `preset`.
+    pub fn defaults(preset: Preset) -> Scenario {
+        Scenario {
+            schema: SCHEMA,
+            name: String::new(),
+            seed: 0,
+            replicates: 1,
+            profile: preset.default_profile().into(),
+            trace: TraceConfig::default(),
+            workload: workload::Spec::default(),
+            engine: EngineConfig::preset(preset),
+            kv: KvConfig::preset(preset),
+            cluster: ClusterConfig::default(),
+            predictor: PredictorConfig::default(),
+            schedulers: vec![SchedulerConfig::plain("fcfs")],
+            load: LoadConfig::default(),
+            metrics: MetricsConfig::default(),
+        }
+    }
+}

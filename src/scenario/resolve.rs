@@ -1,0 +1,221 @@
+//! From files and `--set` to a whole [`Scenario`].
+
+use super::{SCHEMA, Scenario, check_path, keys};
+use crate::engine::{Gate, Preset, StepKind};
+use crate::error::{Error, Place, Result};
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+/// What the user gave, weakest first.
+#[derive(Clone, Debug, Default)]
+pub struct Layers {
+    /// A scenario file.
+    pub file: Option<PathBuf>,
+    /// Dotted keys and their values, later ones stronger.
+    pub set: Vec<(String, Value)>,
+}
+
+impl Layers {
+    /// Adds a `path=value` of the command line. The value is TOML; anything that is not, is a string.
+    ///
+    /// # Errors
+    /// No `=`, or a path that no scenario has.
+    pub fn set(&mut self, assignment: &str) -> Result<()> {
+        let Some((path, text)) = assignment.split_once('=') else {
+            return Err(Error::Usage(format!("--set {assignment}: write path=value, such as kv.blocks=7424")));
+        };
+        check_path(path.trim())?;
+        let parsed = format!("value = {}", text.trim()).parse::<Table>().ok();
+        let value = parsed.and_then(|mut t| t.remove("value")).unwrap_or_else(|| Value::String(text.trim().into()));
+        self.set.push((path.trim().into(), value));
+        Ok(())
+    }
+}
+
+/// The scenario that `layers` describe: built-in values of the chosen preset, the file, the `set`s.
+///
+/// # Errors
+/// An unreadable file, by line; an unknown key, by line and with the nearest valid one; a value of the
+/// wrong type or out of range, by key.
+pub fn resolve(layers: &Layers) -> Result<Scenario> {
+    let (file, text) = match &layers.file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
+            (parse(path, &text)?, text)
+        }
+        None => (Table::new(), String::new()),
+    };
+    let place = |e: Error| locate(e, layers.file.as_deref(), &text);
+    if let Some(schema) = file.get("schema").and_then(Value::as_integer)
+        && schema > i64::from(SCHEMA)
+    {
+        let what = format!("this is schema {schema}; this build reads up to {SCHEMA}");
+        return Err(place(Error::input(Place::key("schema"), what, "use a newer foretoken")));
+    }
+    keys::check_table(&file).map_err(place)?;
+    let mut over = file;
+    for (path, value) in &layers.set {
+        assign(&mut over, path, value.clone());
+    }
+    let preset = preset(&over).map_err(place)?;
+    let mut merged = Table::try_from(Scenario::defaults(preset)).expect("built-in values are plain");
+    merge(&mut merged, over);
+    let scenario: Scenario = serde_path_to_error::deserialize(merged).map_err(|e| {
+        let (key, what) = (e.path().to_string(), e.into_inner().message().to_string());
+        place(Error::input(Place::key(key), what, "see `foretoken schema scenario`"))
+    })?;
+    check(&scenario).map_err(place)?;
+    Ok(scenario)
+}
+
+fn parse(path: &Path, text: &str) -> Result<Table> {
+    text.parse::<Table>().map_err(|e| {
+        let line = e.span().map_or(1, |span| line_at(text, span.start));
+        Error::input(Place::file(path).line(line), e.message(), "mend the TOML")
+    })
+}
+
+fn line_at(text: &str, byte: usize) -> u64 {
+    text[..byte.min(text.len())].matches('\n').count() as u64 + 1
+}
+
+/// Adds file and line to an error about a key, if the file holds that key.
+fn locate(error: Error, file: Option<&Path>, text: &str) -> Error {
+    let (Some(file), Error::Input { place, what, help }) = (file, &error) else { return error };
+    let Some(line) = place.key.as_deref().and_then(|key| line_of(text, key)) else { return error };
+    let place = Place { file: Some(file.into()), line: Some(line), ..(**place).clone() };
+    Error::input(place, what.clone(), help.clone())
+}
+
+/// 1-based line on which `key` is set.
+fn line_of(text: &str, key: &str) -> Option<u64> {
+    let document = toml::de::DeTable::parse(text).ok()?;
+    let mut table = document.into_inner();
+    let mut line = None;
+    for part in key.split('.') {
+        // Inside arrays of tables the first one stands for all.
+        let name = part.split('[').next().unwrap_or(part);
+        let (found, value) = table.into_iter().find(|(k, _)| k.get_ref().as_ref() == name)?;
+        line = Some(line_at(text, found.span().start));
+        table = match value.into_inner() {
+            toml::de::DeValue::Table(inner) => inner,
+            _ => return line,
+        };
+    }
+    line
+}
+
+/// Sets a dotted path. A new `kind` makes a table of another sort: its old keys go.
+fn assign(table: &mut Table, path: &str, value: Value) {
+    let (parents, key) = path.rsplit_once('.').map_or((None, path), |(p, k)| (Some(p), k));
+    let mut at = table;
+    for part in parents.iter().flat_map(|p| p.split('.')) {
+        let child = at.entry(part).or_insert_with(|| Value::Table(Table::new()));
+        if !child.is_table() {
+            *child = Value::Table(Table::new());
+        }
+        at = child.as_table_mut().expect("made one just now");
+    }
+    if key == "kind" && at.get("kind") != Some(&value) {
+        at.clear();
+    }
+    at.insert(key.into(), value);
+}
+
+/// Lays `over` on `base`: tables are merged, unless their `kind` differs; all else is replaced.
+fn merge(base: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Table(old)), Value::Table(new)) => {
+                if new.get("kind").is_some_and(|kind| Some(kind) != old.get("kind")) {
+                    *old = new;
+                } else {
+                    merge(old, new);
+                }
+            }
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+fn preset(table: &Table) -> Result<Preset> {
+    let Some(value) = table.get("engine").and_then(|e| e.get("preset")) else { return Ok(Preset::default()) };
+    let name = value.as_str().unwrap_or_default();
+    Preset::ALL
+        .into_iter()
+        .find(|p| p.name() == name)
+        .ok_or_else(|| Error::unknown("engine preset", value.as_str().unwrap_or("(no text)"), Preset::ALL.map(Preset::name)))
+}
+
+/// Refuses values that have the right type but make no sense.
+fn check(s: &Scenario) -> Result<()> {
+    let bad = |key: &str, what: String, help: &str| Err(Error::input(Place::key(key), what, help));
+    let positive: [(&str, u64); 6] = [
+        ("replicates", u64::from(s.replicates)),
+        ("engine.max_tokens_per_step", s.engine.max_tokens_per_step),
+        ("engine.max_seqs", u64::from(s.engine.max_seqs)),
+        ("kv.block_tokens", u64::from(s.kv.block_tokens)),
+        ("kv.blocks", s.kv.blocks.unwrap_or(1)),
+        ("cluster.replicas", u64::from(s.cluster.replicas)),
+    ];
+    for (key, value) in positive {
+        if value == 0 {
+            return bad(key, "0 leaves nothing to run with".into(), "choose at least 1");
+        }
+    }
+    if s.kv.block_tokens > 1 << 20 {
+        return bad("kv.block_tokens", format!("{} tokens a block", s.kv.block_tokens), "choose at most 1048576");
+    }
+    if !(0.0..1.0).contains(&s.kv.watermark) {
+        return bad("kv.watermark", format!("{} is no share of the blocks", s.kv.watermark), "choose 0 or more, under 1");
+    }
+    if !(s.engine.host_overhead_s.is_finite() && s.engine.host_overhead_s >= 0.0) {
+        let what = format!("{} is no length of time", s.engine.host_overhead_s);
+        return bad("engine.host_overhead_s", what, "choose 0 or more seconds");
+    }
+    if s.kv.gate == Gate::MaxLen && s.engine.max_model_len == 0 {
+        return bad("engine.max_model_len", "gate max-len reserves it, and it is not set".into(), "set it");
+    }
+    if s.engine.step == StepKind::Lockstep {
+        if s.kv.gate != Gate::MaxLen {
+            return bad("kv.gate", "a lock-step batch cannot lose members to a shortage".into(), "use \"max-len\"");
+        }
+        if s.engine.chunked_prefill || s.engine.long_prefill_threshold > 0 {
+            let what = "a lock-step batch takes whole prompts".to_string();
+            return bad("engine.chunked_prefill", what, "use false, and long_prefill_threshold = 0");
+        }
+    }
+    check_lists(s)
+}
+
+fn check_lists(s: &Scenario) -> Result<()> {
+    let bad = |key: &str, what: String, help: &str| Err(Error::input(Place::key(key), what, help));
+    if s.schedulers.is_empty() {
+        return bad("schedulers", "there is none".into(), "name at least one of `foretoken schedulers`");
+    }
+    let mut labels: Vec<String> = s.schedulers.iter().map(super::SchedulerConfig::label).collect();
+    labels.sort();
+    if let Some(twice) = labels.windows(2).find(|w| w[0] == w[1]) {
+        return bad("schedulers", format!("two are called `{}`", twice[0]), "give one of them a label");
+    }
+    let odd = |c: char| !(c.is_ascii_alphanumeric() || "-_.=+,".contains(c));
+    if let Some(label) = labels.iter().find(|l| l.is_empty() || l.starts_with('.') || l.contains(odd)) {
+        let what = format!("the label `{label}` cannot name a directory");
+        return bad("schedulers", what, "use letters, digits, '-', '_', '.', '=', '+' and ','");
+    }
+    if let Some(rate) = s.load.rates_rps.iter().find(|r| !(r.is_finite() && **r > 0.0)) {
+        return bad("load.rates_rps", format!("{rate} is no arrival rate"), "choose positive requests per second");
+    }
+    let m = &s.metrics;
+    for (key, share) in [("metrics.warmup_share", m.warmup_share), ("metrics.cooldown_share", m.cooldown_share)] {
+        if !(0.0..1.0).contains(&share) || m.warmup_share + m.cooldown_share >= 1.0 {
+            return bad(key, format!("{share} leaves nothing of the run"), "choose shares that add up to less than 1");
+        }
+    }
+    if let Some(h) = m.horizon_s.filter(|h| !(h.is_finite() && *h > 0.0)) {
+        return bad("metrics.horizon_s", format!("{h} is no length of time"), "choose positive seconds");
+    }
+    Ok(())
+}
