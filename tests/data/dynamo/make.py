@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Remake this folder: trace.jsonl, and what the public package ai-dynamo answers to it.
+"""Remake this folder: trace.jsonl, and what the public package ai-dynamo answers to it with ample and with tight memory.
 
     python3 -m venv /tmp/dynamo
     /tmp/dynamo/bin/pip install --no-deps ai-dynamo==1.6.1 ai-dynamo-runtime==1.6.1
@@ -77,12 +77,17 @@ def write_answer(trace, path, blocks):
     # The package names requests at random and lists those of one instant by name: back to the order of the trace.
     # No two requests of one instant have the same lengths, so lengths tell them apart.
     place = {request: index for index, request in enumerate(shifted(workload()))}
-    key = lambda row: (round(row["arrival_time_ms"], 3), row["input_length"], row["output_length"])
-    rows = sorted((dict(row) for row in report.per_request), key=lambda row: place.pop(key(row)))
+    assert len(place) == len(report.per_request), "two requests of one instant have the same lengths"
+    rows = sorted((dict(row) for row in report.per_request), key=lambda row: place[lengths_at(row)])
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def lengths_at(row):
+    """What tells one request of the report from another."""
+    return round(row["arrival_time_ms"], 3), row["input_length"], row["output_length"]
 
 
 def shifted(requests):
@@ -93,4 +98,5 @@ def shifted(requests):
 
 if __name__ == "__main__":
     write_trace(HERE / "trace.jsonl")
-    write_answer(HERE / "trace.jsonl", HERE / "polynomial.csv", 7424)
+    for kv_blocks in (7424, 640):
+        write_answer(HERE / "trace.jsonl", HERE / f"polynomial_{kv_blocks}.csv", kv_blocks)
