@@ -32,7 +32,7 @@ pub fn micro_scenario(seed: u64) -> (Vec<RefRequest>, RefConfig) {
         block_tokens: pick(1, 5) as u32,
         blocks: pick(2, 40),
         watermark: [0.0, 0.0, 0.05, 0.25][pick(0, 3) as usize],
-        max_len: pick(4, 32) as u32,
+        max_len: pick(4, 24) as u32,
         victim: VICTIMS[pick(0, 1) as usize],
         requeue: REQUEUES[pick(0, 2) as usize],
         admit_in_preempt_step: pick(0, 2) == 0,
@@ -52,7 +52,7 @@ pub fn micro_scenario(seed: u64) -> (Vec<RefRequest>, RefConfig) {
 
 /// The same kind of cases, for proptest to shrink.
 pub fn micro_scenarios() -> impl Strategy<Value = (Vec<RefRequest>, RefConfig)> {
-    let limits = (1..=32u64, 1..=8u32, 1..=5u32, 2..=40u64, 4..=32u32);
+    let limits = (1..=32u64, 1..=8u32, 1..=5u32, 2..=40u64, 4..=24u32);
     let threshold = prop_oneof![2 => Just(0u32), 1 => 1..=8u32];
     let watermark = prop::sample::select(vec![0.0, 0.0, 0.05, 0.25]);
     let rules =
@@ -111,6 +111,10 @@ fn request(arrival_ns: u64, prompt: u32, output: u32, priority: i32, order: Rank
 /// What a preset fixes; and no accepted request may outgrow its static reserve. Trace order is order of arrival.
 fn coherent(mut requests: Vec<RefRequest>, mut config: RefConfig) -> (Vec<RefRequest>, RefConfig) {
     requests.sort_by_key(|request| request.arrival_ns);
+    if matches!(config.preset, RefPreset::Static | RefPreset::Theory) {
+        // Or most would be rejected at arrival.
+        requests.iter_mut().for_each(|request| request.prompt = request.prompt.div_ceil(3));
+    }
     match config.preset {
         RefPreset::VllmV1 => {}
         RefPreset::VllmV1Of2025 => config.watermark = 0.0,
