@@ -46,6 +46,7 @@ const ABC: [(u64, u32, u32); 3] = [(0, 6, 4), (0, 5, 6), (0, 3, 5)];
 const A: u32 = 0;
 const B: u32 = 1;
 const C: u32 = 2;
+const D: u32 = 3;
 
 #[test]
 fn vllm_v1_follows_the_golden_trace() {
@@ -143,27 +144,43 @@ fn gates_differ_on_the_second_chunk() {
     assert_eq!((first_step_of_b(RefPreset::VllmV1), first_step_of_b(RefPreset::VllmV1Of2025)), (4, 1));
 }
 
-#[test]
-fn requeue_orders_the_preempted() {
-    // Prompts of one block and six blocks: all three hold two blocks each when D arrives.
+/// Who comes in first after C, of the worst priority, was preempted while D waited for a seat.
+fn first_back(requeue: RefRequeue, rank_of_d: f64) -> u32 {
     let mut all = requests(&[(0, 4, 8), (0, 4, 8), (0, 4, 8), (1, 4, 1)]);
-    for (id, request) in all.iter_mut().enumerate() {
-        request.priority = [0, 1, 2, 0][id];
-    }
-    let back_in = |requeue| {
-        let mut config =
-            RefConfig { requeue, max_seqs: 3, max_tokens_per_step: 12, ..config(RefPreset::VllmV1) };
-        config.victim = RefVictim::WorstPriority;
+    all[C as usize].priority = 2;
+    all[D as usize].rank = rank_of_d;
+    let victim = RefVictim::WorstPriority;
+    let max_seqs = 3;
+    let config =
+        RefConfig { requeue, victim, max_seqs, max_tokens_per_step: 12, ..config(RefPreset::VllmV1) };
+    let outcome = run_units(&all, &config);
+    let preempted_at = outcome.steps.iter().position(|step| step.preempted == [C]).unwrap();
+    let later = outcome.steps[preempted_at..].iter().flat_map(|step| &step.scheduled);
+    later.map(|&(id, _)| id).find(|&id| id >= C).unwrap()
+}
+
+#[test]
+fn requeue_places_the_preempted() {
+    assert_eq!(first_back(RefRequeue::Front, 0.0), C);
+    assert_eq!(first_back(RefRequeue::Ranked, 0.0), C, "arrived before D");
+    assert_eq!(first_back(RefRequeue::Back, 0.0), D, "D was queued before C came back");
+    assert_eq!(first_back(RefRequeue::Front, -1.0), C, "whatever the rank of D");
+    assert_eq!(first_back(RefRequeue::Ranked, -1.0), D);
+}
+
+#[test]
+fn of_two_in_front_the_last_preempted_is_first() {
+    // A takes a block a step: C is preempted in step 2, B in step 4, both come back when A is done.
+    let all = requests(&[(0, 20, 1), (0, 4, 8), (0, 4, 8)]);
+    let back = |requeue| {
+        let small = config(RefPreset::VllmV1Of2025);
+        let config = RefConfig { requeue, long_prefill_threshold: 4, max_tokens_per_step: 12, ..small };
         let outcome = run_units(&all, &config);
-        let admitted_after =
-            |step: &RefStepLog| step.scheduled.iter().filter(|row| row.1 >= 4).map(|row| row.0).collect();
-        let later: Vec<Vec<u32>> =
-            outcome.steps[1..].iter().map(admitted_after).filter(|ids: &Vec<u32>| !ids.is_empty()).collect();
-        later.concat()
+        assert_eq!((&outcome.steps[2].preempted, &outcome.steps[4].preempted), (&vec![C], &vec![B]));
+        outcome.steps[5].scheduled.clone()
     };
-    assert_eq!(back_in(RefRequeue::Front)[0], C, "ahead of D");
-    assert_eq!(back_in(RefRequeue::Ranked)[0], C, "came before D");
-    assert_eq!(back_in(RefRequeue::Back)[0], 3, "D was queued before C came back");
+    assert_eq!(back(RefRequeue::Front), [(B, 4), (C, 4)]);
+    assert_eq!(back(RefRequeue::Back), [(C, 4), (B, 4)]);
 }
 
 #[test]
