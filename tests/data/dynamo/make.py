@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Remake this folder: trace.jsonl, and what the public package ai-dynamo answers to it with ample and with tight memory.
 
-    python3 -m venv /tmp/dynamo
-    /tmp/dynamo/bin/pip install --no-deps ai-dynamo==1.6.1 ai-dynamo-runtime==1.6.1
-    /tmp/dynamo/bin/pip install typing_extensions
-    /tmp/dynamo/bin/python make.py
+    python3 -m venv dynamo-venv
+    dynamo-venv/bin/pip install --no-deps ai-dynamo==1.6.1 ai-dynamo-runtime==1.6.1
+    dynamo-venv/bin/pip install typing_extensions
+    dynamo-venv/bin/python make.py
+
+(Without --no-deps pip asks for a package that is only a pointer to another index; the replay does not need it.)
 """
 
 import csv
