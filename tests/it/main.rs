@@ -4,6 +4,7 @@ mod engine;
 mod figures;
 mod latency;
 mod metrics;
+mod reference;
 mod roofline;
 mod stepwise;
 mod support;
