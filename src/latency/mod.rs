@@ -2,6 +2,19 @@
 //!
 //! The engine hands over a [`StepShape`]; the model answers with a [`Span`]. Pure models depend on the
 //! shape alone, which is what lets the engine run quiet stretches of decode steps in a tight loop.
+//! A [`Profile`] is such a model in a file, with its origin and its limits.
+
+mod linear;
+mod model;
+mod polynomial;
+mod profile;
+pub mod shipped;
+mod source;
+
+pub use linear::Linear;
+pub use polynomial::Polynomial;
+pub use profile::{Domain, How, Kv, Noise, NoiseKind, Power, Profile, Provenance, SCHEMA, Timing};
+pub use source::Source;
 
 use crate::error::Result;
 use crate::time::Span;
@@ -38,6 +51,11 @@ impl StepShape<'_> {
     pub fn prefill_tokens(&self) -> u64 {
         self.prefill.iter().map(|c| u64::from(c.new)).sum()
     }
+
+    /// (query, key) pairs of the prefill's causal attention: Σ new·(context + new/2).
+    pub fn prefill_pairs(&self) -> f64 {
+        self.prefill.iter().map(|c| f64::from(c.new) * (f64::from(c.context) + 0.5 * f64::from(c.new))).sum()
+    }
 }
 
 /// Which costlier aggregates a model wants in its [`StepShape`]s.
@@ -51,8 +69,9 @@ pub struct Needs {
 
 /// A model of step durations.
 pub trait LatencyModel: Send {
-    /// Duration of a step of this shape. Errors (NaN, negative, overflow) say what is wrong;
-    /// the engine adds profile, replica and step.
+    /// Duration of a step of this shape. Errors (NaN, negative, overflow; outside of a table) are an
+    /// [`Error::Usage`](crate::error::Error::Usage) that says which quantity is wrong; the engine turns its
+    /// text into [`Error::Latency`](crate::error::Error::Latency) with profile, replica and step.
     fn step(&mut self, shape: &StepShape<'_>) -> Result<Span>;
 
     /// Extra aggregates the model reads.

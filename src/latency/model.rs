@@ -1,0 +1,65 @@
+//! What every profile's model shares: rounding to time, domain, power.
+
+use super::profile::{Domain, Power, Profile};
+use super::{LatencyModel, StepShape};
+use crate::error::{Error, Result};
+use crate::time::Span;
+
+/// The formula of one kind of profile: a pure function of the shape.
+pub(super) trait Kernel: Send + 'static {
+    /// Duration of a step.
+    fn step(&self, shape: &StepShape<'_>) -> Result<Span>;
+
+    /// Share of the device's peak that a step of `seconds` uses, 0 to 1.
+    fn utilisation(&self, _shape: &StepShape<'_>, _seconds: f64) -> f64 {
+        1.0
+    }
+
+    /// Whether the formula itself has an answer for this shape without reaching beyond its data.
+    fn covers(&self, _shape: &StepShape<'_>) -> bool {
+        true
+    }
+}
+
+/// A formula with the domain and power of its profile.
+pub(super) struct Model<K> {
+    kernel: K,
+    domain: Domain,
+    power: Option<Power>,
+}
+
+impl<K: Kernel> Model<K> {
+    pub fn boxed(kernel: K, profile: &Profile) -> Box<dyn LatencyModel> {
+        Box::new(Model { kernel, domain: profile.domain.clone(), power: profile.power.clone() })
+    }
+}
+
+impl<K: Kernel> LatencyModel for Model<K> {
+    #[inline]
+    fn step(&mut self, shape: &StepShape<'_>) -> Result<Span> {
+        self.kernel.step(shape)
+    }
+
+    fn energy_j(&self, shape: &StepShape<'_>, took: Span) -> Option<f64> {
+        let seconds = took.as_secs();
+        self.power.as_ref().map(|p| p.energy_j(self.kernel.utilisation(shape, seconds), seconds))
+    }
+
+    fn in_domain(&self, shape: &StepShape<'_>) -> bool {
+        self.domain.contains(shape) && self.kernel.covers(shape)
+    }
+}
+
+/// `ns` nanoseconds as time, rounded once; `quantity` names it where it is no duration.
+#[inline]
+pub(super) fn span_ns(quantity: &str, ns: f64) -> Result<Span> {
+    Span::from_ns(ns).ok_or_else(|| no_duration(quantity, ns))
+}
+
+#[cold]
+fn no_duration(quantity: &str, ns: f64) -> Error {
+    let seconds = ns / 1e9;
+    Error::Usage(format!(
+        "{quantity} comes out as {seconds} s, which is no duration; correct its coefficients"
+    ))
+}

@@ -1,0 +1,85 @@
+//! Step time as a quadratic in prefill tokens plus a quadratic in KV utilisation: the default timing of
+//! Dynamo's replay (ai-dynamo 1.6.1, Apache-2.0).
+
+use super::model::{Kernel, span_ns};
+use super::profile::{Flaw, quantity};
+use super::{Chunk, StepShape};
+use crate::error::{Error, Place, Result};
+use crate::time::Span;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A step costs a prefill part plus a decode part, each absent when nothing of its kind runs, each rounded
+/// to whole nanoseconds before the sum.
+///
+/// Prefill: `c0 + c1·T + c2·T²` with `T = k·(⌊Σ(context + new)/k⌋ - ⌊Σ context/k⌋)` over the k chunks of the
+/// step. Decode: `max(decode_min_ms, c0 + c1·u + c2·u²)` with u the share of the replica's KV capacity that
+/// the decoding requests' tokens (prompt + generated) take, at most 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Polynomial {
+    /// c0, c1, c2 of the prefill part: ms, ms per token, ms per token².
+    pub prefill_ms: [f64; 3],
+    /// c0, c1, c2 of the decode part, ms.
+    pub decode_ms: [f64; 3],
+    /// Least decode part, ms.
+    pub decode_min_ms: f64,
+}
+
+impl Polynomial {
+    pub(super) fn check(&self) -> std::result::Result<(), Flaw> {
+        for (key, all) in [("prefill_ms", self.prefill_ms), ("decode_ms", self.decode_ms)] {
+            if let Some(bad) = all.iter().find(|c| !c.is_finite()) {
+                let what = format!("coefficient {bad} is not a finite number");
+                return Err(Flaw::new(format!("timing.polynomial.{key}"), what, "correct the value"));
+            }
+        }
+        quantity("timing.polynomial", "decode_min_ms", self.decode_min_ms)
+    }
+}
+
+/// The polynomial on a replica of known KV capacity.
+pub(super) struct ReplicaPolynomial {
+    law: Polynomial,
+    capacity_tokens: f64,
+}
+
+impl ReplicaPolynomial {
+    pub fn new(law: &Polynomial, capacity_tokens: u64) -> Result<ReplicaPolynomial> {
+        if capacity_tokens == 0 {
+            let what = "the polynomial's decode time depends on the KV capacity, which is 0";
+            return Err(Error::input(Place::key("kv.blocks"), what, "give the replica KV memory"));
+        }
+        Ok(ReplicaPolynomial { law: law.clone(), capacity_tokens: capacity_tokens as f64 })
+    }
+
+    #[inline]
+    fn decode(&self, context_sum: u64) -> Result<Span> {
+        let used = (context_sum as f64 / self.capacity_tokens).min(1.0);
+        let ms = quadratic(&self.law.decode_ms, used).max(self.law.decode_min_ms);
+        span_ns("the decode part (timing.polynomial.decode_ms)", ms * 1e6)
+    }
+
+    fn prefill(&self, chunks: &[Chunk]) -> Result<Span> {
+        let requests = chunks.len() as u64;
+        let before: u64 = chunks.iter().map(|c| u64::from(c.context)).sum();
+        let after: u64 = before + chunks.iter().map(|c| u64::from(c.new)).sum::<u64>();
+        let tokens = requests * (after / requests - before / requests);
+        let ms = quadratic(&self.law.prefill_ms, tokens as f64);
+        span_ns("the prefill part (timing.polynomial.prefill_ms)", ms * 1e6)
+    }
+}
+
+impl Kernel for ReplicaPolynomial {
+    #[inline]
+    fn step(&self, shape: &StepShape<'_>) -> Result<Span> {
+        let decode = if shape.decodes > 0 { self.decode(shape.context_sum)? } else { Span::ZERO };
+        let prefill = if shape.prefill.is_empty() { Span::ZERO } else { self.prefill(shape.prefill)? };
+        Ok(decode + prefill)
+    }
+}
+
+#[inline]
+fn quadratic(c: &[f64; 3], x: f64) -> f64 {
+    c[2] * x * x + c[1] * x + c[0]
+}

@@ -1,0 +1,114 @@
+//! Profile files: what ships, what is refused, and where the error points.
+
+use foretoken::error::Error;
+use foretoken::latency::{Profile, shipped};
+use std::path::Path;
+
+const GOOD: &str = r#"schema = 1
+name = "p"
+description = "for tests"
+
+[provenance]
+who = "us"
+device = "none"
+software = "none"
+date = "2026-11-21"
+how = "measured"
+
+[timing.linear]
+step_s = 0.01
+decode_s = 1e-4
+"#;
+
+fn error_of(text: &str) -> String {
+    Profile::parse("p.toml", text).unwrap_err().to_string()
+}
+
+#[test]
+fn every_file_ships_under_its_own_name() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles");
+    let mut files: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|x| x == "toml"))
+        .map(|p| p.file_stem().unwrap().to_str().unwrap().to_string())
+        .collect();
+    files.sort();
+    let mut shipped: Vec<String> = shipped::names().map(String::from).collect();
+    shipped.sort();
+    assert_eq!(files, shipped);
+    for name in shipped::names() {
+        assert_eq!(Profile::load(name).unwrap().name, name);
+    }
+}
+
+#[test]
+fn a_profile_survives_writing_and_reading() {
+    for name in shipped::names() {
+        let profile = Profile::load(name).unwrap();
+        let text = toml::to_string(&profile).unwrap();
+        assert_eq!(Profile::parse("again.toml", &text).unwrap(), profile, "{text}");
+    }
+}
+
+#[test]
+fn a_file_loads_like_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.toml");
+    std::fs::write(&path, GOOD).unwrap();
+    assert_eq!(Profile::load(path.to_str().unwrap()).unwrap().name, "p");
+    assert!(matches!(Profile::load("nowhere/p.toml"), Err(Error::Io { .. })));
+}
+
+#[test]
+fn an_unknown_name_gets_the_nearest() {
+    let error = Profile::load("dynamo-polynomal").unwrap_err().to_string();
+    assert!(error.contains("did you mean `dynamo-polynomial`?"), "{error}");
+}
+
+#[test]
+fn errors_name_file_line_and_key() {
+    let replaced = |from: &str, to: &str| error_of(&GOOD.replace(from, to));
+    let cases = [
+        (replaced("decode_s", "decodes_s"), "p.toml, line 14, key timing.linear.decodes_s", "`decode_s`?"),
+        (replaced("step_s = 0.01", ""), "line 12, key timing.linear.step_s", "add it"),
+        (replaced("step_s = 0.01", "step_s = -0.01"), "line 13, key timing.linear.step_s", "-0.01"),
+        (replaced("step_s = 0.01", "step_s = nan"), "line 13, key timing.linear.step_s", "NaN"),
+        (replaced("0.01", "\"fast\""), "line 13, key timing.linear.step_s", "invalid type"),
+        (replaced("linear", "lineal"), "line 12, key timing", "did you mean `linear`?"),
+        (replaced("measured", "mesured"), "line 10, key provenance.how", "did you mean `measured`?"),
+        (replaced("[prov", "[[prov"), "p.toml, line 5", "TOML"),
+        (
+            replaced("schema = 1", "schema = 2"),
+            "line 1, key schema: the file is of schema 2",
+            "newer foretoken",
+        ),
+        (replaced("schema = 1", ""), "key schema", "add `schema = 1`"),
+        (replaced("name = \"p\"", "name = \"\""), "line 2, key name", "empty"),
+        (error_of(&format!("{GOOD}[power]\nidle_w = -1\nactive_w = 1\n")), "line 16, key power.idle_w", "-1"),
+    ];
+    for (error, place, rest) in cases {
+        assert!(error.contains(place) && error.contains(rest), "wanted `{place}` and `{rest}`: {error}");
+    }
+}
+
+#[test]
+fn noise_is_refused_and_its_absence_is_not() {
+    let error = error_of(&format!("{GOOD}[noise]\nkind = \"log-normal\"\nsigma = 0.1\n"));
+    assert!(error.contains("line 16, key noise.kind") && error.contains("draws no noise"), "{error}");
+    let error = error_of(&format!("{GOOD}[noise]\nkind = \"none\"\nsigma = 0.1\n"));
+    assert!(error.contains("draws no noise"), "{error}");
+    assert!(Profile::parse("p.toml", &format!("{GOOD}[noise]\nkind = \"none\"\n")).is_ok());
+}
+
+/// Write the schema anew with FORETOKEN_BLESS=1.
+#[test]
+fn the_schema_is_not_stale() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema/profile.json");
+    let schema = serde_json::to_string_pretty(&schemars::schema_for!(Profile)).unwrap() + "\n";
+    if std::env::var_os("FORETOKEN_BLESS").is_some() {
+        std::fs::write(&path, &schema).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == schema, "docs/schema/profile.json is stale: run this test with FORETOKEN_BLESS=1");
+}

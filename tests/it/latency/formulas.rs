@@ -1,0 +1,88 @@
+//! The formulas of the kinds, by hand and against transcriptions.
+
+use foretoken::latency::{Chunk, LatencyModel, Profile, StepShape};
+use foretoken::time::Span;
+use proptest::prelude::*;
+
+fn profile(sections: &str) -> Profile {
+    let head = "schema = 1\nname = \"p\"\ndescription = \"\"\n[provenance]\nwho = \"\"\ndevice = \"\"\n\
+                software = \"\"\ndate = \"\"\nhow = \"analytic\"\n";
+    Profile::parse("p.toml", &format!("{head}{sections}")).unwrap()
+}
+
+fn shape(prefill: &[Chunk], decodes: u64, context_sum: u64) -> StepShape<'_> {
+    StepShape { prefill, decodes, context_sum, ..StepShape::default() }
+}
+
+#[test]
+fn unit_steps_take_a_second() {
+    let mut model = Profile::load("unit").unwrap().model(0).unwrap();
+    assert_eq!(model.step(&shape(&[], 7, 900)).unwrap(), Span(1_000_000_000));
+    assert!(model.energy_j(&shape(&[], 7, 900), Span(1)).is_none());
+}
+
+#[test]
+fn linear_terms_add_up() {
+    let p = profile(
+        "[timing.linear]\nstep_s = 1.0\nprefill_token_s = 0.1\ndecode_s = 0.01\ncontext_token_s = 0.001\n\
+         prefill_pair_s = 0.0001\n[domain]\nmax_prefill_tokens = 30\nmax_decodes = 4\n\
+         max_context_sum_tokens = 50\n[power]\nidle_w = 100\nactive_w = 300\n",
+    );
+    let mut model = p.model(0).unwrap();
+    let chunks = [Chunk { context: 0, new: 20 }, Chunk { context: 100, new: 10 }];
+    // 1 + 30·0.1 + 4·0.01 + 50·0.001 + (20·10 + 10·105)·0.0001
+    let took = model.step(&shape(&chunks, 4, 50)).unwrap();
+    assert_eq!(took, Span(4_215_000_000));
+    assert_eq!(model.energy_j(&shape(&chunks, 4, 50), Span(2_000_000_000)), Some(600.0));
+    assert!(model.in_domain(&shape(&chunks, 4, 50)));
+    assert!(!model.in_domain(&shape(&chunks, 5, 50)));
+    assert!(!model.in_domain(&shape(&chunks, 4, 51)));
+    assert!(!model.in_domain(&shape(&[Chunk { context: 0, new: 31 }], 4, 50)));
+}
+
+#[test]
+fn what_is_no_duration_says_which_quantity() {
+    let mut linear = profile("[timing.linear]\nstep_s = 1e300\n").model(0).unwrap();
+    let error = linear.step(&shape(&[], 1, 1)).unwrap_err().to_string();
+    assert!(error.contains("linear sum comes out as"), "{error}");
+    let negative =
+        "[timing.polynomial]\nprefill_ms = [-1, 0, 0]\ndecode_ms = [1e300, 0, 0]\ndecode_min_ms = 1\n";
+    let mut model = profile(negative).model(16).unwrap();
+    let error = model.step(&shape(&[Chunk { context: 0, new: 1 }], 0, 0)).unwrap_err().to_string();
+    assert!(error.contains("timing.polynomial.prefill_ms") && error.contains("-0.001 s"), "{error}");
+    let error = model.step(&shape(&[], 1, 1)).unwrap_err().to_string();
+    assert!(error.contains("timing.polynomial.decode_ms"), "{error}");
+    let error = profile(negative).model(0).err().unwrap().to_string();
+    assert!(error.contains("kv.blocks"), "{error}");
+}
+
+/// The rule of Dynamo's default timing, as its publication reads: averages first.
+fn dynamo_ns(chunks: &[Chunk], decodes: u64, context_sum: u64, capacity: u64) -> u64 {
+    let mut total = 0;
+    if !chunks.is_empty() {
+        let k = chunks.len() as u64;
+        let mean_after = chunks.iter().map(|c| u64::from(c.context + c.new)).sum::<u64>() / k;
+        let mean_before = chunks.iter().map(|c| u64::from(c.context)).sum::<u64>() / k;
+        let t = (k * (mean_after - mean_before)) as f64;
+        total += ((4.209989e-7 * t * t + 1.518344e-2 * t + 16.50142) * 1e6).round() as u64;
+    }
+    if decodes > 0 {
+        let u = f64::min(context_sum as f64 / capacity as f64, 1.0);
+        total += (f64::max(1.0, -25.74 * u * u + 54.01 * u + 5.74) * 1e6).round() as u64;
+    }
+    total
+}
+
+proptest! {
+    #[test]
+    fn polynomial_is_the_published_rule(
+        chunks in prop::collection::vec((0u32..8_192, 1u32..2_048), 0..5),
+        decodes in 0u64..256, mean in 1u64..4_096, capacity in 1_000u64..1_000_000,
+    ) {
+        let chunks: Vec<Chunk> = chunks.into_iter().map(|(context, new)| Chunk { context, new }).collect();
+        let mut model = Profile::load("dynamo-polynomial").unwrap().model(capacity).unwrap();
+        let took = model.step(&shape(&chunks, decodes, decodes * mean)).unwrap();
+        let rule = dynamo_ns(&chunks, decodes, decodes * mean, capacity);
+        prop_assert!(took.0.abs_diff(rule) <= 2, "{took} against {rule} ns");
+    }
+}
