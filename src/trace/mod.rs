@@ -3,6 +3,10 @@
 //! A trace says what was asked and when; turning it into a run's ordered stream of requests
 //! (scaling, arrival processes, sessions) is the business of [`crate::workload`].
 
+mod write;
+
+pub use write::{Columns, Writer, write};
+
 use crate::length::LogT;
 use crate::time::SimTime;
 
