@@ -61,23 +61,23 @@ impl Input {
 /// Up to `size` bytes from the front, without a byte order mark.
 fn read_head(path: &Path, bytes: &mut Bytes, size: usize) -> Result<Vec<u8>> {
     let mut head = Vec::new();
-    bytes.take(size as u64).read_to_end(&mut head).map_err(|e| read_error(path, 1, e))?;
+    bytes.take(size as u64).read_to_end(&mut head).map_err(|e| read_error(Place::file(path).line(1), e))?;
     if head.starts_with(b"\xef\xbb\xbf") {
         head.drain(..3);
     }
     Ok(head)
 }
 
-/// What a failed read of `path` at `line` means.
-pub(super) fn read_error(path: &Path, line: u64, error: io::Error) -> Error {
+/// What a failed read at `place` means.
+pub(super) fn read_error(place: Place, error: io::Error) -> Error {
     use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     match error.kind() {
         UnexpectedEof | InvalidData | InvalidInput => Error::input(
-            Place::file(path).line(line),
+            place,
             format!("the gzip data is cut short or damaged ({error})"),
             "fetch the file again; `gzip -t FILE` checks it",
         ),
-        _ => Error::io(path, error),
+        _ => Error::io(place.file.unwrap_or_default(), error),
     }
 }
 
@@ -131,7 +131,7 @@ impl Lines {
             self.buffer.clear();
             self.line += 1;
             let read = self.bytes.read_until(b'\n', &mut self.buffer);
-            if read.map_err(|e| read_error(&self.file, self.line, e))? == 0 {
+            if read.map_err(|e| read_error(Place::file(&self.file).line(self.line), e))? == 0 {
                 return Ok(false);
             }
             if !self.buffer.iter().all(u8::is_ascii_whitespace) {

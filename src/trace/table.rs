@@ -12,18 +12,23 @@ pub(super) struct Table {
     record: csv::ByteRecord,
     headers: Vec<String>,
     file: Arc<Path>,
-    line: u64,
+    /// Whether lines end in CR LF: the parser then stands before the LF when a record is over.
+    crlf: bool,
+    /// The parser's line before and after the current record.
+    lines: [u64; 2],
 }
 
 impl Table {
     /// Reads the header line.
     pub fn new(input: Input) -> Result<Table> {
+        let end = input.head.iter().position(|&b| b == b'\n').unwrap_or_default();
+        let crlf = input.head[..end].ends_with(b"\r");
         let mut builder = csv::ReaderBuilder::new();
         let mut reader = builder.has_headers(false).buffer_capacity(1 << 16).from_reader(input.bytes);
         let mut record = csv::ByteRecord::new();
-        reader.read_byte_record(&mut record).map_err(|e| csv_error(&input.file, 1, e))?;
+        reader.read_byte_record(&mut record).map_err(|e| csv_error(Place::file(&input.file).line(1), e))?;
         let headers = record.iter().map(|name| String::from_utf8_lossy(name).trim().to_string()).collect();
-        Ok(Table { reader, record, headers, file: input.file, line: 1 })
+        Ok(Table { reader, record, headers, file: input.file, crlf, lines: [0, 1 + u64::from(!crlf)] })
     }
 
     /// Position of the first column called any of `names`.
@@ -51,11 +56,10 @@ impl Table {
 
     /// Moves to the next record; false at the end.
     pub fn advance(&mut self) -> Result<bool> {
-        let line = self.reader.position().line();
+        let before = self.reader.position().line();
         let more = self.reader.read_byte_record(&mut self.record);
-        // A record's own position counts blank lines before it, but not the end of the last record.
-        self.line = self.record.position().map_or(line, csv::Position::line);
-        more.map_err(|e| csv_error(&self.file, line, e))
+        self.lines = [before, self.reader.position().line()];
+        more.map_err(|e| csv_error(self.place(), e))
     }
 
     /// A cell of the current record.
@@ -65,7 +69,11 @@ impl Table {
 
     /// Where the current record starts.
     pub fn place(&self) -> Place {
-        Place::file(&self.file).line(self.line)
+        // Blank lines may lie before the record, line ends within its cells, and none after the last one.
+        let inside = self.record.as_slice().iter().filter(|&&b| b == b'\n').count() as u64;
+        let [before, after] = self.lines;
+        let from_end = after.saturating_sub(inside + u64::from(!self.crlf));
+        Place::file(&self.file).line(from_end.max(before + u64::from(self.crlf)))
     }
 
     /// An error about a cell of the current record.
@@ -127,15 +135,15 @@ impl Table {
     }
 }
 
-fn csv_error(file: &Path, line: u64, error: csv::Error) -> Error {
+fn csv_error(place: Place, error: csv::Error) -> Error {
     let text = error.to_string();
     match error.into_kind() {
-        csv::ErrorKind::Io(source) => read_error(file, line, source),
-        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => Error::input(
-            Place::file(file).line(pos.map_or(line, |p| p.line())),
+        csv::ErrorKind::Io(source) => read_error(place, source),
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => Error::input(
+            place,
             format!("{len} cells where the header has {expected_len}"),
             "correct the line; cells with commas or line ends need quotes",
         ),
-        _ => Error::input(Place::file(file).line(line), text, "correct the line"),
+        _ => Error::input(place, text, "correct the line"),
     }
 }
