@@ -244,7 +244,8 @@ impl Checked {
         } else {
             row.id = position;
         }
-        // A failed request that is kept still costs its prompt and one token.
+        // A failed request that is kept costs its prompt and one token.
+        row.prompt_tokens = row.prompt_tokens.max(1);
         row.output_tokens = row.output_tokens.max(1);
         row.max_tokens = row.max_tokens.or(self.output_cap);
         self.notes.censored += u64::from(row.max_tokens.is_some_and(|max| row.output_tokens >= max));
