@@ -9,7 +9,10 @@ mod burstgpt;
 mod chat;
 mod csv;
 mod format;
+mod fuzz;
+mod info;
 mod input;
+mod join;
 mod lmsys;
 #[cfg(feature = "parquet")]
 mod lmsys_parquet;
@@ -25,6 +28,10 @@ mod vidur;
 mod write;
 
 pub use format::Format;
+#[doc(hidden)]
+pub use fuzz::fuzz_read;
+pub use info::{Arrivals, Dispersion, Info, Lengths, WINDOWS_S};
+pub use join::Join;
 pub use reader::{Notes, Reader};
 pub use tokens::Tokenizer;
 pub use write::{Columns, Writer, write};
@@ -71,18 +78,13 @@ pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Reader> {
 
 fn source(format: Format, input: Input, options: &ReadOptions) -> Result<Box<dyn reader::Source>> {
     need_features(format, options)?;
-    let hash_block_tokens = |usual| match options.hash_block_tokens {
-        Some(0) => {
-            Err(Error::Usage("hash_block_tokens is 0; a hash stands for at least 1 token".to_string()))
-        }
-        other => Ok(other.unwrap_or(usual)),
-    };
+    let hash_block_tokens = hash_block_tokens(format, options)?;
     Ok(match format {
-        Format::Foretoken => Box::new(csv::Foretoken::new(input, options, hash_block_tokens(512)?)?),
+        Format::Foretoken => Box::new(csv::Foretoken::new(input, options, hash_block_tokens)?),
         Format::Azure => Box::new(azure::Azure::new(input)?),
         Format::BurstGpt => Box::new(burstgpt::BurstGpt::new(input)?),
-        Format::Mooncake => Box::new(mooncake::Mooncake::new(input, false, hash_block_tokens(512)?)),
-        Format::Qwen => Box::new(mooncake::Mooncake::new(input, true, hash_block_tokens(16)?)),
+        Format::Mooncake => Box::new(mooncake::Mooncake::new(input, false, hash_block_tokens)),
+        Format::Qwen => Box::new(mooncake::Mooncake::new(input, true, hash_block_tokens)),
         Format::Vidur => Box::new(vidur::Vidur::new(input, true)?),
         Format::VidurLengths => Box::new(vidur::Vidur::new(input, false)?),
         Format::Blis => Box::new(blis::Blis::new(input)?),
@@ -91,6 +93,17 @@ fn source(format: Format, input: Input, options: &ReadOptions) -> Result<Box<dyn
         Format::LmsysParquet => parquet_source(&input, options)?,
         Format::Samples => Box::new(samples::Samples::new(input)?),
     })
+}
+
+/// Tokens that a prefix hash of `format` stands for.
+fn hash_block_tokens(format: Format, options: &ReadOptions) -> Result<u32> {
+    match options.hash_block_tokens {
+        Some(0) => {
+            Err(Error::Usage("hash_block_tokens is 0; a hash stands for at least 1 token".to_string()))
+        }
+        Some(tokens) => Ok(tokens),
+        None => Ok(if format == Format::Qwen { 16 } else { 512 }),
+    }
 }
 
 /// Refuses what this build cannot read, with the one feature that holds all that the file needs.
