@@ -3,13 +3,72 @@
 //! A trace says what was asked and when; turning it into a run's ordered stream of requests
 //! (scaling, arrival processes, sessions) is the business of [`crate::workload`].
 
+mod azure;
+mod csv;
+mod format;
+mod input;
+mod mooncake;
+mod mooncake_line;
+mod number;
+mod reader;
+mod table;
+mod write;
+
+pub use format::Format;
+pub use reader::{Notes, Reader};
+pub use write::{Columns, Writer, write};
+
+use crate::error::Result;
 use crate::length::LogT;
 use crate::time::SimTime;
+use input::Input;
+use std::path::Path;
+
+/// How to read a trace.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReadOptions {
+    /// The format; `None`: told by the content.
+    pub format: Option<Format>,
+    /// Pass over unknown columns of foretoken CSV instead of refusing them.
+    pub ignore_extra: bool,
+    /// Keep requests that the recorded system failed to answer, with one output token, instead of dropping them.
+    pub keep_failed: bool,
+    /// Put rows into order of arrival (in memory) instead of refusing times that run backwards.
+    pub sort: bool,
+    /// Stop after this many requests.
+    pub limit: Option<u64>,
+    /// Tokens that a prefix hash stands for; `None`: 512, for Qwen 16.
+    pub hash_block_tokens: Option<u32>,
+    /// Limit that the recorded system put on outputs, tokens: the `max_tokens` of rows that have none.
+    pub output_cap: Option<u32>,
+    /// Hash the raw file while reading, for [`Reader::sha256`].
+    pub hash: bool,
+}
+
+/// Opens the trace `path`, plain or gzip.
+///
+/// # Errors
+/// The file cannot be read, its content is of no known format, or lacks a column. Wrong rows are reported
+/// by the [`Reader`] when it meets them.
+pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Reader> {
+    Reader::new(Input::open(path.as_ref(), options.hash)?, options)
+}
+
+fn source(format: Format, input: Input, options: &ReadOptions) -> Result<Box<dyn reader::Source>> {
+    let hash_block_tokens = |usual| options.hash_block_tokens.unwrap_or(usual);
+    Ok(match format {
+        Format::Foretoken => Box::new(csv::Foretoken::new(input, options, hash_block_tokens(512))?),
+        Format::Azure => Box::new(azure::Azure::new(input)?),
+        Format::Mooncake => Box::new(mooncake::Mooncake::new(input, false, hash_block_tokens(512))),
+        Format::Qwen => Box::new(mooncake::Mooncake::new(input, true, hash_block_tokens(16))),
+        other => return Err(crate::error::Error::Usage(format!("trace format {other} cannot be read yet"))),
+    })
+}
 
 /// One request of a trace, with everything any format may say about it.
 ///
-/// `arrival` is relative to the first arrival of the file (that one is at time 0) unless the format has
-/// explicit times from a start (foretoken CSV), which are kept.
+/// Formats with a wall clock (Azure, BurstGPT) count `arrival` from the file's first request that is kept (that
+/// one is at time 0); formats whose times are from a start keep them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TraceRow {
     /// 0-based data row in the file, before any filtering.

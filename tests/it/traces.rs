@@ -1,1 +1,106 @@
-//! (being written)
+//! Traces: what is written is read back, every format says what it should, bad input says where it is bad.
+
+use foretoken::error::Result;
+use foretoken::length::LogT;
+use foretoken::time::SimTime;
+use foretoken::trace::{self, Columns, Format, ReadOptions, TraceRow};
+use proptest::prelude::*;
+use std::path::{Path, PathBuf};
+
+/// A file of the given content, gone with the returned directory.
+fn file(name: &str, content: impl AsRef<[u8]>) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    (dir, path)
+}
+
+fn rows_of(path: &Path, options: &ReadOptions) -> Result<Vec<TraceRow>> {
+    trace::open(path, options)?.collect()
+}
+
+fn rows(content: &str) -> Result<Vec<TraceRow>> {
+    let (_dir, path) = file("t", content);
+    rows_of(&path, &ReadOptions::default())
+}
+
+fn label() -> impl Strategy<Value = Option<Box<str>>> {
+    prop::option::of("[a-zA-Z0-9 ,\"'\n\r;é漢]{1,12}".prop_map(|s| s.into_boxed_str()))
+}
+
+fn law() -> impl Strategy<Value = Option<LogT>> {
+    let law = (-5.0..12.0, 0.0..3.0, 0.5..30.0, 1u32..100_000);
+    prop::option::of(law.prop_map(|(mu, sigma, nu, cap)| LogT { mu, sigma, nu, cap }))
+}
+
+prop_compose! {
+    fn row()(
+        prompt_tokens in 1u32..100_000,
+        output_tokens in 1u32..100_000,
+        gap in prop_oneof![Just(0), 1u64..2_000_000_000, 1u64..1_000_000_000_000_000],
+        (class, session, text) in (label(), label(), label()),
+        turn in prop::option::of(0u32..50),
+        priority in prop::option::of(-5i32..5),
+        deadline_s in prop::option::of(0.0f64..1e4),
+        max_tokens in prop::option::of(1u32..10_000),
+        hashes in prop::collection::vec(any::<u64>(), 0..4),
+        law in law(),
+    ) -> TraceRow {
+        let blocks = prompt_tokens.div_ceil(512) as usize;
+        TraceRow {
+            id: 0, arrival: SimTime(gap), prompt_tokens, output_tokens, class, session, turn, priority,
+            deadline_s, max_tokens, text, prefix_hashes: hashes.into_iter().take(blocks).collect(), law,
+        }
+    }
+}
+
+fn trace_rows() -> impl Strategy<Value = Vec<TraceRow>> {
+    (prop::collection::vec(row(), 1..20), 0u32..1000).prop_map(|(mut rows, first)| {
+        let mut at = 0;
+        for (i, row) in rows.iter_mut().enumerate() {
+            at += row.arrival.0;
+            row.arrival = SimTime(at);
+            row.id = first + i as u32;
+        }
+        rows
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn what_is_written_is_read_back(rows in trace_rows()) {
+        let dir = tempfile::tempdir().unwrap();
+        let columns = Columns::scan(&rows);
+        let read = |name: &str| {
+            let path = dir.path().join(name);
+            let n = trace::write(&path, columns, rows.iter().cloned().map(Ok)).unwrap();
+            assert_eq!(n as usize, rows.len());
+            let reader = trace::open(&path, &ReadOptions::default()).unwrap();
+            assert_eq!(reader.format(), Format::Foretoken);
+            assert_eq!(reader.columns(), columns);
+            reader.collect::<Result<Vec<TraceRow>>>().unwrap()
+        };
+        prop_assert_eq!(&read("plain.csv"), &rows);
+        prop_assert_eq!(&read("packed.csv.gz"), &rows);
+        prop_assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+}
+
+#[test]
+fn lines_are_counted_right() {
+    for end in ["\n", "\r\n"] {
+        let text =
+            ["arrival_s,prompt_tokens,output_tokens,text", "0,1,1,\"a\nb\"", "", "1,1,1,c", "2,x,1,d", ""]
+                .join(end);
+        let message = rows(&text).unwrap_err().to_string();
+        assert!(message.contains("line 6, column prompt_tokens: `x`"), "{end:?} {message}");
+        let text = ["arrival_s,prompt_tokens,output_tokens", "0,1,1", "1,1,0"].join(end);
+        let message = rows(&text).unwrap_err().to_string();
+        assert!(message.contains("line 3, column output_tokens: 0 tokens"), "{end:?} {message}");
+        let text = ["arrival_s,prompt_tokens,output_tokens", "0,1,1", "1,1", "2,2,2"].join(end);
+        let message = rows(&text).unwrap_err().to_string();
+        assert!(message.contains("line 3: 2 cells where the header has 3"), "{end:?} {message}");
+    }
+}
