@@ -1,11 +1,22 @@
 //! Trace subcommands.
 
-use super::Console;
+use super::{Console, trace_synth};
 use crate::error::Result;
 
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
 
-pub fn run(_args: &Args, _console: &Console) -> Result<()> {
-    Ok(())
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Make up a trace from a recipe.
+    Synth(trace_synth::Args),
+}
+
+pub fn run(args: &Args, console: &Console) -> Result<()> {
+    match &args.command {
+        Command::Synth(args) => trace_synth::run(args, console),
+    }
 }

@@ -24,7 +24,7 @@ pub struct Workload {
 /// The workload that `spec` makes of `rows`.
 ///
 /// Rows are read as the source is drained, in constant memory, unless something needs them all: resampling,
-/// sorting, rate matching, closed sessions, and without `requests` normalizing and ramps.
+/// rate matching, closed sessions, and without `requests` normalizing and ramps.
 ///
 /// `seed` and `replicate` choose the random streams: both move drawn arrivals, resampled lengths, thinning
 /// and jitter; nothing else does, so that all schedulers see one workload.
@@ -52,7 +52,7 @@ pub(super) fn assemble(
 ) -> Result<Workload> {
     spec.check()?;
     let chance = Chance { seed, replicate };
-    let rows = whole(spec, rows, &ledger)?;
+    let rows = whole(spec, rows, &ledger);
     let rows = picked(spec, rows, chance)?;
     let source: Box<dyn RequestSource + Send> = match (&spec.arrivals, spec.sessions) {
         (Arrivals::ClosedLoop { clients, think_s }, _) => {
@@ -88,10 +88,8 @@ fn span(secs: f64) -> Span {
 }
 
 /// Rows as requests of their final lengths.
-fn whole(spec: &Spec, mut rows: Requests, ledger: &Arc<Ledger>) -> Result<Requests> {
-    if spec.sort {
-        rows = stages::sorted(rows)?;
-    } else if matches!(spec.arrivals, Arrivals::Trace {}) {
+fn whole(spec: &Spec, mut rows: Requests, ledger: &Arc<Ledger>) -> Requests {
+    if matches!(spec.arrivals, Arrivals::Trace {}) {
         rows = stages::in_order(rows);
     }
     rows = match spec.sessions {
@@ -99,7 +97,7 @@ fn whole(spec: &Spec, mut rows: Requests, ledger: &Arc<Ledger>) -> Result<Reques
         Sessions::Closed { add_history, .. } => stages::with_history(rows, add_history),
         Sessions::Open {} => stages::with_history(rows, true),
     };
-    Ok(stages::limited(rows, spec, ledger))
+    stages::limited(rows, spec, ledger)
 }
 
 /// As many requests as asked for.

@@ -9,38 +9,14 @@ const LONGEST_S: f64 = 3.2e9;
 impl Spec {
     /// Refuses values out of range and combinations that make no sense, naming the dotted key.
     pub fn check(&self) -> Result<()> {
-        self.arrivals.check("workload")?;
-        self.check_rate()?;
-        self.check_counts()?;
-        self.check_scale()?;
-        self.check_sessions()
-    }
-
-    fn check_rate(&self) -> Result<()> {
-        let renewal = self.arrivals.is_renewal();
-        let wanted = renewal || matches!(self.scale, Some(Scale::RateMatch {}));
-        match self.rate_rps {
-            Some(OrInf(rate)) if wanted => over_zero("workload.rate_rps", rate)?,
-            Some(_) => {
-                let what = format!("{} arrivals have no such rate", self.arrivals.name());
-                let help = "remove it, or set workload.arrivals.kind = \"poisson\" (or, to keep the shape of a \
-                            trace, workload.scale.kind = \"rate-match\")";
-                return Err(bad("workload.rate_rps", what, help));
-            }
-            None if renewal => {
-                let what = format!("{} arrivals need a rate", self.arrivals.name());
-                return Err(bad("workload.rate_rps", what, "give requests per second"));
-            }
-            None if wanted => {
-                return Err(bad("workload.rate_rps", "rate-match needs a rate", "give requests per second"));
-            }
-            None => {}
-        }
-        if self.normalize && !renewal {
+        self.arrivals.check("workload.", self.rate_rps, matches!(self.scale, Some(Scale::RateMatch {})))?;
+        if self.normalize && !self.arrivals.is_renewal() {
             let what = format!("{} arrivals cannot be normalized", self.arrivals.name());
             return Err(bad("workload.normalize", what, "remove it"));
         }
-        Ok(())
+        self.check_counts()?;
+        self.check_scale()?;
+        self.check_sessions()
     }
 
     fn check_counts(&self) -> Result<()> {
@@ -103,9 +79,29 @@ impl Spec {
 }
 
 impl Arrivals {
-    /// Refuses values out of range, naming the key under `section`.
-    pub(crate) fn check(&self, section: &str) -> Result<()> {
-        let key = |k: &str| format!("{section}.arrivals.{k}");
+    /// Refuses values out of range, and a rate that is missing or has no use (`rate_used`: something else
+    /// wants one). `section` comes before the names of keys.
+    pub(super) fn check(&self, section: &str, rate_rps: Option<OrInf>, rate_used: bool) -> Result<()> {
+        self.check_values(section)?;
+        let key = format!("{section}rate_rps");
+        match rate_rps {
+            Some(OrInf(rate)) if rate_used || self.is_renewal() => over_zero(&key, rate),
+            Some(_) => {
+                let what = format!("{} arrivals have no such rate", self.name());
+                let help = "remove it, or choose arrivals that do (arrivals.kind = \"poisson\"; to keep the shape \
+                            of a trace, scale.kind = \"rate-match\")";
+                Err(bad(key, what, help))
+            }
+            None if rate_used => Err(bad(key, "rate-match needs a rate", "give requests per second")),
+            None if self.is_renewal() => {
+                Err(bad(key, format!("{} arrivals need a rate", self.name()), "give requests per second"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn check_values(&self, section: &str) -> Result<()> {
+        let key = |k: &str| format!("{section}arrivals.{k}");
         match self {
             Arrivals::Trace {} | Arrivals::Constant {} | Arrivals::Poisson {} => Ok(()),
             Arrivals::Gamma { shape } => over_zero(&key("shape"), shape.0),
@@ -136,13 +132,13 @@ impl Arrivals {
     }
 
     /// Whether gaps are independent draws with mean 1 / `rate_rps`.
-    pub(crate) fn is_renewal(&self) -> bool {
+    pub(super) fn is_renewal(&self) -> bool {
         use Arrivals::{Constant, Gamma, Poisson, Weibull};
         matches!(self, Constant {} | Poisson {} | Gamma { .. } | Weibull { .. })
     }
 
     /// The kind as files spell it.
-    pub(crate) fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Arrivals::Trace {} => "trace",
             Arrivals::Constant {} => "constant",
@@ -158,17 +154,17 @@ impl Arrivals {
 }
 
 /// Wrong input at a dotted key.
-pub(crate) fn bad(key: impl Into<String>, what: impl Into<String>, help: &str) -> Error {
+pub(super) fn bad(key: impl Into<String>, what: impl Into<String>, help: &str) -> Error {
     Error::input(Place::key(key), what, help)
 }
 
 /// Over 0, may be infinite.
-pub(crate) fn over_zero(key: &str, v: f64) -> Result<()> {
+pub(super) fn over_zero(key: &str, v: f64) -> Result<()> {
     if v > 0.0 { Ok(()) } else { Err(bad(key, format!("{v} is not over 0"), "give a positive number")) }
 }
 
 /// Over 0 and finite.
-pub(crate) fn finite(key: &str, v: f64) -> Result<()> {
+pub(super) fn finite(key: &str, v: f64) -> Result<()> {
     over_zero(key, v)?;
     if v.is_finite() { Ok(()) } else { Err(bad(key, format!("{v} is not finite"), "give a finite number")) }
 }
@@ -189,7 +185,7 @@ fn rates(key: &str, mut values: impl Iterator<Item = f64> + Clone) -> Result<()>
     if values.any(|v| v > 0.0) { Ok(()) } else { Err(bad(key, "all rates are 0", "give one over 0")) }
 }
 
-fn at_least(key: &str, value: Option<u32>, least: u32) -> Result<()> {
+pub(super) fn at_least(key: &str, value: Option<u32>, least: u32) -> Result<()> {
     match value {
         Some(v) if v < least => Err(bad(key, format!("{v} is too few"), &format!("give at least {least}"))),
         _ => Ok(()),

@@ -7,8 +7,8 @@ use std::fmt;
 
 /// How rows of a trace become requests: when they arrive, how many there are, what lengths they have.
 ///
-/// The default replays the trace as it is. Stages work in this order: sort, conversation history,
-/// over-long requests, thinning or replication, resampling, the count, arrival times, concurrency.
+/// The default replays the trace as it is. Stages work in this order: conversation history, over-long
+/// requests, thinning or replication, resampling, the count, arrival times, concurrency.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Spec {
@@ -26,8 +26,6 @@ pub struct Spec {
     pub requests: Option<u32>,
     /// Where prompt, output, class and law of each request come from.
     pub lengths: Lengths,
-    /// Order the rows by recorded time first. Unset, `trace` arrivals out of order are an error.
-    pub sort: bool,
     /// Change of the recorded times; for `trace` arrivals.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<Scale>,

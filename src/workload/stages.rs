@@ -13,13 +13,6 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-/// Orders by recorded time, ties by row.
-pub(super) fn sorted(rows: Requests) -> Result<Requests> {
-    let mut all = rows.collect::<Result<Vec<_>>>()?;
-    all.sort_by_key(|r| (r.visible.arrival, r.visible.id));
-    Ok(Box::new(all.into_iter().map(Ok)))
-}
-
 /// Refuses recorded times that run backwards.
 pub(super) fn in_order(rows: Requests) -> Requests {
     let mut before = SimTime::ZERO;
@@ -27,7 +20,9 @@ pub(super) fn in_order(rows: Requests) -> Requests {
         let r = row?;
         if r.visible.arrival < before {
             let what = format!("row {} of the trace arrives before the one above it", r.visible.id);
-            return Err(bad("workload.sort", what, "set it to true, or sort the file"));
+            let help =
+                "put the rows into order of arrival, or draw arrivals: workload.arrivals.kind = \"poisson\"";
+            return Err(bad("workload.arrivals.kind", what, help));
         }
         before = r.visible.arrival;
         Ok(r)

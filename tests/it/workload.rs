@@ -3,6 +3,7 @@
 mod arrivals;
 mod sources;
 mod stages;
+mod synth;
 
 use foretoken::error::Result;
 use foretoken::time::SimTime;

@@ -36,20 +36,18 @@ fn requests_takes_a_prefix_and_names_a_shortage() {
 }
 
 #[test]
-fn rows_out_of_order_are_refused_or_sorted() {
+fn recorded_times_must_not_run_backwards() {
     let mut mixed = rows(20);
     mixed.swap(3, 12);
     let said = refusal("", mixed.clone());
-    assert!(said.starts_with("key workload.sort: row 4 "), "{said}");
-    let all = run("sort = true", mixed.clone());
-    assert_eq!(ids(&all), (0..20).collect::<Vec<_>>());
+    assert!(said.starts_with("key workload.arrivals.kind: row 4 "), "{said}");
     let drawn = run("rate_rps = 1\narrivals.kind = 'constant'", mixed);
     assert_eq!(drawn[3].visible.id.0, 12, "drawn arrivals take rows as they come");
 }
 
 #[test]
 fn a_bad_row_is_passed_on() {
-    for text in ["", "sort = true", "requests = 5", "scale = { kind = 'thin', keep = 0.001 }"] {
+    for text in ["", "requests = 5", "scale = { kind = 'thin', keep = 0.001 }"] {
         let broken =
             rows(3).into_iter().map(Ok).chain([Err(foretoken::error::Error::Usage("line 9".into()))]);
         let outcome = build(&spec(text), broken, 1, 0).and_then(|mut w| {
