@@ -17,7 +17,6 @@ pub mod predict;
 pub mod record;
 pub mod report;
 pub mod rng;
-pub mod scenario;
 pub mod scheduler;
 pub mod time;
 pub mod trace;

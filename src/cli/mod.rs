@@ -4,6 +4,7 @@
 mod console;
 mod profile;
 mod trace;
+mod trace_synth;
 
 pub use console::{Console, Format};
 

@@ -4,7 +4,7 @@ mod convert;
 mod info;
 mod join;
 
-use super::Console;
+use super::{Console, trace_synth};
 use crate::error::Result;
 use crate::trace::{Format, Notes, ReadOptions, Tokenizer};
 use std::str::FromStr;
@@ -23,6 +23,8 @@ enum Command {
     Convert(convert::Args),
     /// Take arrivals from one trace and lengths from another.
     Join(join::Args),
+    /// Make up a trace from a recipe.
+    Synth(trace_synth::Args),
 }
 
 /// Runs one trace subcommand.
@@ -31,6 +33,7 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
         Command::Info(args) => info::run(args, console),
         Command::Convert(args) => convert::run(args, console),
         Command::Join(args) => join::run(args, console),
+        Command::Synth(args) => trace_synth::run(args, console),
     }
 }
 

@@ -135,7 +135,7 @@ pub struct KvConfig {
     pub cache: Cache,
     /// Memory a waiting request must find before it is admitted.
     pub gate: Gate,
-    /// Share of blocks kept free at admission while something runs.
+    /// Share of blocks kept free at admission while something runs (not under gate `max-len`).
     pub watermark: f64,
     /// Slots a running request holds beyond its computed tokens.
     pub lookahead_tokens: u32,

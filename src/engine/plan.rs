@@ -129,11 +129,6 @@ impl Replica {
         }
         self.scheduler.notice(&Notice::Evicted(self.core.slab.get(slot).waiting(), evict.how));
         let live = self.core.slab.get(slot);
-        // What it must hold at least before it can be done; a void attempt taught how long it is.
-        let known = u64::from(live.visible.prompt_tokens + live.generated.max(live.generated_before));
-        if self.core.never_fits(known, known + u64::from(self.core.pool.lookahead_tokens())) {
-            return self.reject(slot, now, world);
-        }
         self.dirty = true;
         match evict.requeue {
             Requeue::Front => {
@@ -279,6 +274,14 @@ impl Replica {
         while allowance.tokens > 0 && self.core.running.len() < allowance.seats {
             let Some(key) = self.core.queue.pop() else { break };
             let slot = key.slot;
+            if self.core.unservable(slot) {
+                if self.core.running.is_empty() {
+                    self.reject(slot, now, world)?;
+                    continue;
+                }
+                self.core.queue.put_back(key);
+                break;
+            }
             let view = View::new(now, self.core.id, self.core.sums.steps, &self.core);
             let decision = self.scheduler.admit(&self.core.slab.get(slot).waiting(), &view);
             let want = self.core.want(slot);
@@ -403,8 +406,20 @@ impl Core {
     fn fits(&self, slot: Slot, chunk: u64, ungated: bool) -> bool {
         let known = self.slab.get(slot).known();
         let gated = if self.gate == Gate::KnownFull && !ungated { known } else { chunk };
-        let watermark = if self.running.is_empty() || ungated { 0 } else { self.watermark_blocks };
+        let free_of_it = self.running.is_empty() || ungated || self.gate == Gate::MaxLen;
+        let watermark = if free_of_it { 0 } else { self.watermark_blocks };
         self.held(gated) + watermark <= self.pool.free()
+    }
+
+    /// Whether a waiting request can never be served: it has grown beyond what the replica holds (a void
+    /// attempt counts: it taught how long the request is at least), or its prompt must go in one step and
+    /// is more than a step takes.
+    fn unservable(&self, slot: Slot) -> bool {
+        let live = self.slab.get(slot);
+        let known = u64::from(live.visible.prompt_tokens + live.generated.max(live.generated_before));
+        let slots = known + u64::from(self.pool.lookahead_tokens());
+        (live.record.preemptions > 0 && self.never_fits(known, slots))
+            || (!self.engine.chunked_prefill && self.want(slot) > self.engine.max_tokens_per_step)
     }
 
     fn push_row(&mut self, slot: Slot, tokens: u64) {

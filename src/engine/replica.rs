@@ -141,13 +141,7 @@ impl Core {
             Gate::MaxLen => self.reserve(),
             _ => slots.div_ceil(u64::from(self.pool.block_tokens())),
         };
-        let first_chunk = match u64::from(self.engine.long_prefill_threshold) {
-            0 => known,
-            threshold => known.min(threshold),
-        };
-        blocks > self.pool.usable()
-            || (limit > 0 && known + 1 > limit)
-            || (!self.engine.chunked_prefill && first_chunk > self.engine.max_tokens_per_step)
+        blocks > self.pool.usable() || (limit > 0 && known + 1 > limit)
     }
 
     /// Progress of a slot, wherever it is kept: (tokens in KV, output tokens).

@@ -1,5 +1,18 @@
 //! Workloads: a trace or a model turned into an ordered stream of [`Request`]s.
 
+mod build;
+mod check;
+mod process;
 mod request;
+mod rows;
+mod source;
+mod spec;
+mod stages;
+mod synth;
 
+pub use build::{Workload, build};
+pub use process::Process;
 pub use request::{ClassId, Outcome, Request, RequestSource, TrueLength, Visible};
+pub use rows::{Counts, Ledger, Rows};
+pub use spec::{Arrivals, Curve, Lengths, OrInf, OverLong, Scale, Segment, Sessions, Spec};
+pub use synth::{LengthLaw, Recipe};

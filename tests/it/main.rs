@@ -1,5 +1,6 @@
 //! The one integration test binary: a module per behaviour.
 
+mod differential;
 mod engine;
 mod figures;
 mod latency;
