@@ -343,14 +343,21 @@ impl Replica {
         core.chunks.clear();
         let (mut singles, mut context_sum, mut squares, mut prefill_tokens) = (0, 0, 0u128, 0);
         for row in &core.rows {
-            let kv_tokens = core.slab.get(row.slot).kv_tokens;
+            let live = core.slab.get(row.slot);
+            let kv_tokens = live.kv_tokens;
             if row.decode {
                 singles += 1;
                 context_sum += kv_tokens + 1;
                 squares += u128::from(kv_tokens + 1) * u128::from(kv_tokens + 1);
             } else {
                 prefill_tokens += u64::from(row.tokens);
-                core.chunks.push(Chunk { context: kv_tokens as u32, new: row.tokens });
+                let (context, new) = (kv_tokens as u32, row.tokens);
+                core.chunks.push(Chunk {
+                    context,
+                    new,
+                    prompt_new: new.min(live.visible.prompt_tokens.saturating_sub(context)),
+                    resumes: live.generated > 0 && kv_tokens + u64::from(new) == live.known(),
+                });
             }
         }
         let shape = StepShape {

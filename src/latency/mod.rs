@@ -4,6 +4,7 @@
 //! shape alone, which is what lets the engine run quiet stretches of decode steps in a tight loop.
 //! A [`Profile`] is such a model in a file, with its origin and its limits.
 
+mod isolated;
 mod linear;
 mod model;
 mod polynomial;
@@ -11,6 +12,7 @@ mod profile;
 pub mod shipped;
 mod source;
 
+pub use isolated::Isolated;
 pub use linear::Linear;
 pub use polynomial::Polynomial;
 pub use profile::{Domain, How, Kv, Noise, NoiseKind, Power, Profile, Provenance, SCHEMA, Timing};
@@ -19,13 +21,26 @@ pub use source::Source;
 use crate::error::Result;
 use crate::time::Span;
 
-/// A prefill chunk of one request: `new` prompt tokens on top of `context` tokens already in KV.
+/// A prefill chunk of one request: `new` tokens on top of `context` tokens already in KV.
+///
+/// After a preemption the tokens to compute again are the prompt and then the outputs delivered before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunk {
     /// Tokens of this request in KV before the step.
     pub context: u32,
     /// Tokens computed in the step.
     pub new: u32,
+    /// How many of them are prompt; the rest are outputs computed again.
+    pub prompt_new: u32,
+    /// Whether the step ends a recomputation and so emits a token that is not the request's first.
+    pub resumes: bool,
+}
+
+impl Chunk {
+    /// A chunk of a prompt.
+    pub fn of_prompt(context: u32, new: u32) -> Chunk {
+        Chunk { context, new, prompt_new: new, resumes: false }
+    }
 }
 
 /// What one step computes. Contexts of decodes count every token attended to, the new one included

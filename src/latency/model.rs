@@ -57,7 +57,7 @@ pub(super) fn span_ns(quantity: &str, ns: f64) -> Result<Span> {
 }
 
 #[cold]
-fn no_duration(quantity: &str, ns: f64) -> Error {
+pub(super) fn no_duration(quantity: &str, ns: f64) -> Error {
     let seconds = ns / 1e9;
     Error::Usage(format!(
         "{quantity} comes out as {seconds} s, which is no duration; correct its coefficients"

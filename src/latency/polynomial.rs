@@ -1,13 +1,14 @@
 //! Step time as a quadratic in prefill tokens plus a quadratic in KV utilisation: the default timing of
 //! Dynamo's replay (ai-dynamo 1.6.1, Apache-2.0).
 
-use super::model::{Kernel, span_ns};
+use super::model::{Kernel, no_duration};
 use super::profile::{Flaw, quantity};
 use super::{Chunk, StepShape};
 use crate::error::{Error, Place, Result};
 use crate::time::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A step costs a prefill part plus a decode part, each absent when nothing of its kind runs, each rounded
 /// to whole nanoseconds before the sum.
@@ -57,29 +58,54 @@ impl ReplicaPolynomial {
     fn decode(&self, context_sum: u64) -> Result<Span> {
         let used = (context_sum as f64 / self.capacity_tokens).min(1.0);
         let ms = quadratic(&self.law.decode_ms, used).max(self.law.decode_min_ms);
-        span_ns("the decode part (timing.polynomial.decode_ms)", ms * 1e6)
+        span_ms("the decode part (timing.polynomial.decode_ms)", ms)
     }
 
+    /// Only chunks that still compute prompt count, and of those only the prompt: outputs computed again
+    /// are free in the original.
     fn prefill(&self, chunks: &[Chunk]) -> Result<Span> {
-        let requests = chunks.len() as u64;
-        let before: u64 = chunks.iter().map(|c| u64::from(c.context)).sum();
-        let after: u64 = before + chunks.iter().map(|c| u64::from(c.new)).sum::<u64>();
+        let (mut requests, mut before, mut after) = (0u64, 0u64, 0u64);
+        for chunk in chunks.iter().filter(|c| c.prompt_new > 0) {
+            requests += 1;
+            before += u64::from(chunk.context);
+            after += u64::from(chunk.context) + u64::from(chunk.prompt_new);
+        }
+        if requests == 0 {
+            return Ok(Span::ZERO);
+        }
         let tokens = requests * (after / requests - before / requests);
         let ms = quadratic(&self.law.prefill_ms, tokens as f64);
-        span_ns("the prefill part (timing.polynomial.prefill_ms)", ms * 1e6)
+        span_ms("the prefill part (timing.polynomial.prefill_ms)", ms)
     }
 }
 
 impl Kernel for ReplicaPolynomial {
     #[inline]
     fn step(&self, shape: &StepShape<'_>) -> Result<Span> {
-        let decode = if shape.decodes > 0 { self.decode(shape.context_sum)? } else { Span::ZERO };
-        let prefill = if shape.prefill.is_empty() { Span::ZERO } else { self.prefill(shape.prefill)? };
-        Ok(decode + prefill)
+        // Who finishes a recomputation emits a token that is not its first: it counts as decoding.
+        let resumed = shape.prefill.iter().filter(|c| c.resumes);
+        let (rows, context) = resumed.fold((shape.decodes, shape.context_sum), |(n, sum), c| {
+            (n + 1, sum + u64::from(c.context + c.new))
+        });
+        let decode = if rows > 0 { self.decode(context)? } else { Span::ZERO };
+        if shape.prefill.is_empty() {
+            return Ok(decode);
+        }
+        Ok(decode + self.prefill(shape.prefill)?)
     }
 }
 
 #[inline]
 fn quadratic(c: &[f64; 3], x: f64) -> f64 {
-    c[2] * x * x + c[1] * x + c[0]
+    c[2] * (x * x) + c[1] * x + c[0]
+}
+
+/// Milliseconds as time, by way of seconds and to the nearest nanosecond, ties to even: as the original
+/// does it, so that no step is a nanosecond off.
+#[inline]
+fn span_ms(quantity: &str, ms: f64) -> Result<Span> {
+    match Duration::try_from_secs_f64(ms / 1000.0) {
+        Ok(d) => Ok(Span(d.as_secs() * 1_000_000_000 + u64::from(d.subsec_nanos()))),
+        Err(_) => Err(no_duration(quantity, ms * 1e6)),
+    }
 }

@@ -66,7 +66,7 @@ fn serve(requests: &mut [Request], model: &mut dyn LatencyModel) -> u64 {
         let prefill: Vec<Chunk> = planned
             .iter()
             .filter(prefilling)
-            .map(|&(i, new)| Chunk { context: requests[i].computed, new })
+            .map(|&(i, new)| Chunk::of_prompt(requests[i].computed, new))
             .collect();
         let decoding = planned.iter().filter(|p| !prefilling(p));
         let context_sum = decoding.map(|&(i, _)| u64::from(requests[i].prompt + requests[i].emitted)).sum();

@@ -29,7 +29,7 @@ fn linear_terms_add_up() {
          max_context_sum_tokens = 50\n[power]\nidle_w = 100\nactive_w = 300\n",
     );
     let mut model = p.model(0).unwrap();
-    let chunks = [Chunk { context: 0, new: 20 }, Chunk { context: 100, new: 10 }];
+    let chunks = [Chunk::of_prompt(0, 20), Chunk::of_prompt(100, 10)];
     // 1 + 30·0.1 + 4·0.01 + 50·0.001 + (20·10 + 10·105)·0.0001
     let took = model.step(&shape(&chunks, 4, 50)).unwrap();
     assert_eq!(took, Span(4_215_000_000));
@@ -37,7 +37,7 @@ fn linear_terms_add_up() {
     assert!(model.in_domain(&shape(&chunks, 4, 50)));
     assert!(!model.in_domain(&shape(&chunks, 5, 50)));
     assert!(!model.in_domain(&shape(&chunks, 4, 51)));
-    assert!(!model.in_domain(&shape(&[Chunk { context: 0, new: 31 }], 4, 50)));
+    assert!(!model.in_domain(&shape(&[Chunk::of_prompt(0, 31)], 4, 50)));
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn what_is_no_duration_says_which_quantity() {
     let negative =
         "[timing.polynomial]\nprefill_ms = [-1, 0, 0]\ndecode_ms = [1e300, 0, 0]\ndecode_min_ms = 1\n";
     let mut model = profile(negative).model(16).unwrap();
-    let error = model.step(&shape(&[Chunk { context: 0, new: 1 }], 0, 0)).unwrap_err().to_string();
+    let error = model.step(&shape(&[Chunk::of_prompt(0, 1)], 0, 0)).unwrap_err().to_string();
     assert!(error.contains("timing.polynomial.prefill_ms") && error.contains("-0.001 s"), "{error}");
     let error = model.step(&shape(&[], 1, 1)).unwrap_err().to_string();
     assert!(error.contains("timing.polynomial.decode_ms"), "{error}");
@@ -79,7 +79,7 @@ proptest! {
         chunks in prop::collection::vec((0u32..8_192, 1u32..2_048), 0..5),
         decodes in 0u64..256, mean in 1u64..4_096, capacity in 1_000u64..1_000_000,
     ) {
-        let chunks: Vec<Chunk> = chunks.into_iter().map(|(context, new)| Chunk { context, new }).collect();
+        let chunks: Vec<Chunk> = chunks.into_iter().map(|(context, new)| Chunk::of_prompt(context, new)).collect();
         let mut model = Profile::load("dynamo-polynomial").unwrap().model(capacity).unwrap();
         let took = model.step(&shape(&chunks, decodes, decodes * mean)).unwrap();
         let rule = dynamo_ns(&chunks, decodes, decodes * mean, capacity);
