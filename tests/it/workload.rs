@@ -152,6 +152,14 @@ fn bad_values_are_refused_by_key() {
             "arrivals.sojourns_s",
             "arrivals = { kind = 'mmpp', rates_rps = [0, 1], sojourns_s = [1, 0] }".into(),
         ),
+        (
+            "arrivals.rates_rps",
+            "arrivals = { kind = 'mmpp', rates_rps = [-1, 1], sojourns_s = [1, 1] }".into(),
+        ),
+        (
+            "arrivals.rates_rps",
+            "arrivals = { kind = 'mmpp', rates_rps = [0, 1], sojourns_s = [9, 1e-9] }".into(),
+        ),
         ("arrivals.segments.rate_rps", "arrivals = { kind = 'piecewise', segments = [] }".into()),
         (
             "arrivals.segments.duration_s",

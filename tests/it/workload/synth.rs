@@ -161,6 +161,7 @@ fn bad_recipes_name_file_and_key() {
         ("key output.mu", good.replace("mu = 5", "mu = nan")),
         ("key output.nu", good.replace("nu = 3.5", "nu = 0")),
         ("key output.cap", good.replace("cap = 2000", "cap = 0")),
+        ("unknown field `mum`", good.replace("mu = 5", "mu = 5\nmum = 5")),
         ("line 2: unknown field `sed`", good.replace("seed", "sed")),
     ];
     for (what, text) in cases {
@@ -172,11 +173,13 @@ fn bad_recipes_name_file_and_key() {
 
 #[test]
 fn per_prompt_laws_check_their_values() {
-    let LengthLaw::LogTPerPrompt { .. } = lmsys().output else { panic!("the lmsys recipe is per prompt") };
+    let LengthLaw::LogTPerPrompt(_) = lmsys().output else { panic!("the lmsys recipe is per prompt") };
     let text = fs::read_to_string(committed("lmsys-like.toml")).unwrap();
     let wrong = [
         ("still_share = 0.125", "still_share = 1.5"),
         ("sigma_max = 2.0", "sigma_max = 0.0001"),
+        ("sigma_nu = 7.0", "sigma_nu = 0"),
+        ("still_sigma = 0.0005", "still_sigma = -1"),
         ("mu_sd = 1.3", "mu_sd = -1"),
         ("sigma_median = 0.11", "sigma_median = 0"),
     ];
