@@ -66,6 +66,12 @@ impl Format {
         !matches!(self, VidurLengths | ShareGpt | Lmsys | LmsysParquet | Samples)
     }
 
+    /// Whether it records requests that were not answered.
+    pub(super) fn may_fail(self) -> bool {
+        use Format::{Blis, BurstGpt, Lmsys, LmsysParquet, ShareGpt};
+        matches!(self, Blis | BurstGpt | Lmsys | LmsysParquet | ShareGpt)
+    }
+
     /// Whether its clock is a wall clock, so that only differences mean anything.
     pub(super) fn has_wall_clock(self) -> bool {
         matches!(self, Format::Azure | Format::BurstGpt)

@@ -4,21 +4,39 @@
 //! (scaling, arrival processes, sessions) is the business of [`crate::workload`].
 
 mod azure;
+mod blis;
+mod burstgpt;
+mod chat;
 mod csv;
 mod format;
+mod fuzz;
+mod info;
 mod input;
+mod join;
+mod lmsys;
+#[cfg(feature = "parquet")]
+mod lmsys_parquet;
 mod mooncake;
 mod mooncake_line;
 mod number;
 mod reader;
+mod samples;
+mod sharegpt;
 mod table;
+mod tokens;
+mod vidur;
 mod write;
 
 pub use format::Format;
+#[doc(hidden)]
+pub use fuzz::fuzz_read;
+pub use info::{Arrivals, Dispersion, Info, Lengths, WINDOWS_S};
+pub use join::Join;
 pub use reader::{Notes, Reader};
+pub use tokens::Tokenizer;
 pub use write::{Columns, Writer, write};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::length::LogT;
 use crate::time::SimTime;
 use input::Input;
@@ -41,6 +59,10 @@ pub struct ReadOptions {
     pub hash_block_tokens: Option<u32>,
     /// Limit that the recorded system put on outputs, tokens: the `max_tokens` of rows that have none.
     pub output_cap: Option<u32>,
+    /// Chats: a prompt is all that was said before in its conversation, not the user's message alone.
+    pub history: bool,
+    /// Chats: how tokens are counted.
+    pub tokenizer: Tokenizer,
     /// Hash the raw file while reading, for [`Reader::sha256`].
     pub hash: bool,
 }
@@ -55,14 +77,60 @@ pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Reader> {
 }
 
 fn source(format: Format, input: Input, options: &ReadOptions) -> Result<Box<dyn reader::Source>> {
-    let hash_block_tokens = |usual| options.hash_block_tokens.unwrap_or(usual);
+    need_features(format, options)?;
+    let hash_block_tokens = hash_block_tokens(format, options)?;
     Ok(match format {
-        Format::Foretoken => Box::new(csv::Foretoken::new(input, options, hash_block_tokens(512))?),
+        Format::Foretoken => Box::new(csv::Foretoken::new(input, options, hash_block_tokens)?),
         Format::Azure => Box::new(azure::Azure::new(input)?),
-        Format::Mooncake => Box::new(mooncake::Mooncake::new(input, false, hash_block_tokens(512))),
-        Format::Qwen => Box::new(mooncake::Mooncake::new(input, true, hash_block_tokens(16))),
-        other => return Err(crate::error::Error::Usage(format!("trace format {other} cannot be read yet"))),
+        Format::BurstGpt => Box::new(burstgpt::BurstGpt::new(input)?),
+        Format::Mooncake => Box::new(mooncake::Mooncake::new(input, false, hash_block_tokens)),
+        Format::Qwen => Box::new(mooncake::Mooncake::new(input, true, hash_block_tokens)),
+        Format::Vidur => Box::new(vidur::Vidur::new(input, true)?),
+        Format::VidurLengths => Box::new(vidur::Vidur::new(input, false)?),
+        Format::Blis => Box::new(blis::Blis::new(input)?),
+        Format::ShareGpt => Box::new(chat::Chat::new(sharegpt::ShareGpt::new(input), options)),
+        Format::Lmsys => Box::new(chat::Chat::new(lmsys::Lmsys::new(input), options)),
+        Format::LmsysParquet => parquet_source(&input, options)?,
+        Format::Samples => Box::new(samples::Samples::new(input)?),
     })
+}
+
+/// Tokens that a prefix hash of `format` stands for.
+fn hash_block_tokens(format: Format, options: &ReadOptions) -> Result<u32> {
+    match options.hash_block_tokens {
+        Some(0) => {
+            Err(Error::Usage("hash_block_tokens is 0; a hash stands for at least 1 token".to_string()))
+        }
+        Some(tokens) => Ok(tokens),
+        None => Ok(if format == Format::Qwen { 16 } else { 512 }),
+    }
+}
+
+/// Refuses what this build cannot read, with the one feature that holds all that the file needs.
+fn need_features(format: Format, options: &ReadOptions) -> Result<()> {
+    let parquet = format == Format::LmsysParquet;
+    let chat = parquet || matches!(format, Format::Lmsys | Format::ShareGpt);
+    let text = chat && options.tokenizer.needs_text();
+    if (!parquet || cfg!(feature = "parquet")) && (!text || cfg!(feature = "text")) {
+        return Ok(());
+    }
+    let tokenizer = options.tokenizer;
+    let (what, feature) = match (parquet, text) {
+        (true, true) => (format!("a Parquet trace counted with tokenizer {tokenizer}"), "full"),
+        (true, false) => ("a Parquet trace".to_string(), "parquet"),
+        (false, _) => (format!("tokenizer {tokenizer}"), "text"),
+    };
+    Err(Error::Feature { what, feature })
+}
+
+#[cfg(feature = "parquet")]
+fn parquet_source(input: &Input, options: &ReadOptions) -> Result<Box<dyn reader::Source>> {
+    Ok(Box::new(chat::Chat::new(lmsys_parquet::LmsysParquet::new(input)?, options)))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet_source(_: &Input, _: &ReadOptions) -> Result<Box<dyn reader::Source>> {
+    Err(Error::Feature { what: "a Parquet trace".to_string(), feature: "parquet" })
 }
 
 /// One request of a trace, with everything any format may say about it.

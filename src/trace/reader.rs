@@ -67,6 +67,7 @@ pub struct Reader {
     hash: Option<Hash>,
     sorted: Option<std::vec::IntoIter<TraceRow>>,
     left: u64,
+    hash_block_tokens: u32,
 }
 
 impl Reader {
@@ -79,6 +80,7 @@ impl Reader {
         let mut input = input;
         let hash = input.hash.take();
         let source = super::source(format, input, options)?;
+        let hash_block_tokens = super::hash_block_tokens(format, options)?;
         let notes = Notes { remarks: source.remarks(), ..Notes::default() };
         let checked = Checked {
             origin: (!format.has_wall_clock()).then_some(0),
@@ -93,7 +95,7 @@ impl Reader {
             ended: false,
         };
         let left = options.limit.unwrap_or(u64::MAX);
-        let mut reader = Reader { checked, format, hash, sorted: None, left };
+        let mut reader = Reader { checked, format, hash, sorted: None, left, hash_block_tokens };
         if options.sort {
             reader.sort(options)?;
         }
@@ -124,7 +126,14 @@ impl Reader {
     pub fn columns(&self) -> Columns {
         let mut columns = self.checked.source.columns();
         columns.max_tokens |= self.checked.output_cap.is_some();
+        // Where rows may be left out or move, they keep the number they had.
+        columns.id |= self.checked.any_order || (self.format.may_fail() && !self.checked.keep_failed);
         columns
+    }
+
+    /// Tokens that a prefix hash stands for.
+    pub fn hash_block_tokens(&self) -> u32 {
+        self.hash_block_tokens
     }
 
     /// SHA-256 of the raw file (64 hexadecimal digits), if [`ReadOptions::hash`] asked for it.
@@ -244,7 +253,8 @@ impl Checked {
         } else {
             row.id = position;
         }
-        // A failed request that is kept still costs its prompt and one token.
+        // A failed request that is kept costs its prompt and one token.
+        row.prompt_tokens = row.prompt_tokens.max(1);
         row.output_tokens = row.output_tokens.max(1);
         row.max_tokens = row.max_tokens.or(self.output_cap);
         self.notes.censored += u64::from(row.max_tokens.is_some_and(|max| row.output_tokens >= max));

@@ -22,7 +22,7 @@ pub fn rows(n: u32) -> Vec<TraceRow> {
         arrival: SimTime(u64::from(id) * 1_000_000 + u64::from(id * 7919 % 13) * 50_000),
         prompt_tokens: 10 + id % 50,
         output_tokens: 1 + id * 31 % 97,
-        class: (id % 3 > 0).then(|| if id % 3 == 1 { "chat".into() } else { "code".into() }),
+        class: [None, Some("chat"), Some("code")][id as usize % 3].map(Box::from),
         deadline_s: Some(1.5),
         ..TraceRow::default()
     };
