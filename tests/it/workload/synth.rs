@@ -4,7 +4,7 @@ use assert_cmd::Command;
 use flate2::read::GzDecoder;
 use foretoken::length::LogT;
 use foretoken::trace::{self, ReadOptions, TraceRow};
-use foretoken::workload::{LengthLaw, Recipe};
+use foretoken::workload::{LengthLaw, Recipe, Spec, build};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -55,6 +55,18 @@ fn the_committed_trace_is_its_recipes() {
         .collect::<Result<_, _>>()
         .unwrap();
     assert!(read == rows(&lmsys()), "rows survive the file");
+}
+
+#[test]
+fn the_committed_trace_replays() {
+    let reader = trace::open(committed("lmsys-like.csv.gz"), &ReadOptions::default()).unwrap();
+    let mut source = build(&Spec::default(), reader, 1, 0).unwrap().source;
+    for row in rows(&lmsys()) {
+        assert_eq!(source.next_time().unwrap(), Some(row.arrival));
+        let r = source.take().unwrap();
+        assert_eq!((r.visible.id.0, r.visible.prompt_tokens, r.law), (row.id, row.prompt_tokens, row.law));
+    }
+    assert_eq!(source.next_time().unwrap(), None);
 }
 
 #[test]
