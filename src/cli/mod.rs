@@ -4,7 +4,6 @@
 mod console;
 mod profile;
 mod trace;
-mod trace_synth;
 
 pub use console::{Console, Format};
 

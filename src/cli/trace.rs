@@ -3,10 +3,12 @@
 mod convert;
 mod info;
 mod join;
+mod synth;
 
-use super::{Console, trace_synth};
+use super::Console;
 use crate::error::Result;
 use crate::trace::{Format, Notes, ReadOptions, Tokenizer};
+use std::path::Path;
 use std::str::FromStr;
 
 #[derive(clap::Args)]
@@ -24,7 +26,7 @@ enum Command {
     /// Take arrivals from one trace and lengths from another.
     Join(join::Args),
     /// Make up a trace from a recipe.
-    Synth(trace_synth::Args),
+    Synth(synth::Args),
 }
 
 /// Runs one trace subcommand.
@@ -33,7 +35,7 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
         Command::Info(args) => info::run(args, console),
         Command::Convert(args) => convert::run(args, console),
         Command::Join(args) => join::run(args, console),
-        Command::Synth(args) => trace_synth::run(args, console),
+        Command::Synth(args) => synth::run(args, console),
     }
 }
 
@@ -83,18 +85,23 @@ impl Reading {
     }
 }
 
-/// Says what a reader of the numbers must know.
-fn tell(notes: &Notes, console: &Console) {
-    if notes.failed > 0 {
-        let fate =
-            if notes.dropped > 0 { "left out; --keep-failed keeps them" } else { "kept as 1 output token" };
-        console.talk(&format!("{} of {} requests failed when recorded: {fate}.", notes.failed, notes.rows));
+/// Says what a reader of the numbers from `file` must know.
+fn tell(file: &Path, notes: &Notes, console: &Console) {
+    let Notes { rows, failed, dropped, censored, remarks } = notes;
+    let say = |what: &str| console.talk(&format!("{}: {what}", short(file)));
+    if *failed > 0 {
+        let fate = if *dropped > 0 { "left out; --keep-failed keeps them" } else { "kept as 1 output token" };
+        say(&format!("{failed} of {rows} requests failed when recorded: {fate}."));
     }
-    if notes.censored > 0 {
-        console
-            .talk(&format!("{} outputs are as long as their limit: cut off, not finished.", notes.censored));
+    if *censored > 0 {
+        say(&format!("{censored} outputs are as long as their limit: cut off, not finished."));
     }
-    notes.remarks.iter().for_each(|remark| console.talk(remark));
+    remarks.iter().for_each(|remark| say(remark));
+}
+
+/// A file's name without its folders.
+fn short(file: &Path) -> String {
+    file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub struct Info {
     pub classes: BTreeMap<Box<str>, u64>,
     /// Different sessions.
     pub sessions: u64,
+    /// Tokens that a prefix hash stands for; `None` where the file has no hashes.
+    pub hash_block_tokens: Option<u32>,
     /// What else to know, in whole sentences.
     pub remarks: Vec<String>,
 }
@@ -115,6 +117,7 @@ impl Info {
             output_tokens: Lengths::of(&mut outputs),
             classes,
             sessions: sessions.len() as u64,
+            hash_block_tokens: reader.columns().prefix_hashes.then(|| reader.hash_block_tokens()),
             remarks,
         })
     }

@@ -127,8 +127,4 @@ impl Source for Mooncake {
         let qwen = self.qwen;
         Columns { prefix_hashes: true, class: qwen, session: qwen, turn: qwen, ..Columns::default() }
     }
-
-    fn remarks(&self) -> Vec<String> {
-        vec![format!("Each prefix hash stands for {} tokens.", self.hash_block_tokens)]
-    }
 }

@@ -111,13 +111,13 @@ impl Arrivals {
             }
             Arrivals::Weibull { shape } => finite(&key("shape"), *shape),
             Arrivals::Mmpp { rates_rps, sojourns_s } => {
-                rates(&key("rates_rps"), rates_rps.iter().copied())?;
-                sojourns_s.iter().try_for_each(|&s| finite(&key("sojourns_s"), s))
+                sojourns_s.iter().try_for_each(|&s| finite(&key("sojourns_s"), s))?;
+                rates(&key("rates_rps"), rates_rps.iter().copied().zip(sojourns_s.iter().copied()))
             }
             Arrivals::Piecewise { segments } => {
-                let duration = |s: &Segment| finite(&key("segments.duration_s"), s.duration_s);
-                segments.iter().try_for_each(duration)?;
-                rates(&key("segments.rate_rps"), segments.iter().map(|s| s.rate_rps))
+                let length = |s: &Segment| finite(&key("segments.duration_s"), s.duration_s);
+                segments.iter().try_for_each(length)?;
+                rates(&key("segments.rate_rps"), segments.iter().map(|s| (s.rate_rps, s.duration_s)))
             }
             Arrivals::Ramp { from_rps, to_rps, shape, .. } => {
                 finite(&key("from_rps"), *from_rps)?;
@@ -177,12 +177,18 @@ fn duration(key: &str, v: f64) -> Result<()> {
     Err(bad(key, format!("{v} is no length of time"), "give seconds, 0 or more"))
 }
 
-/// Rates of a modulated process: none negative or infinite, not all 0.
-fn rates(key: &str, mut values: impl Iterator<Item = f64> + Clone) -> Result<()> {
-    if let Some(v) = values.clone().find(|v| !(v.is_finite() && *v >= 0.0)) {
+/// Pieces (rate, duration) of a modulated process: no rate negative or infinite, and enough arrivals for the
+/// next one to be found.
+fn rates(key: &str, pieces: impl ExactSizeIterator<Item = (f64, f64)> + Clone) -> Result<()> {
+    if let Some((v, _)) = pieces.clone().find(|(v, _)| !(v.is_finite() && *v >= 0.0)) {
         return Err(bad(key, format!("{v} is no rate"), "give finite rates, 0 or more"));
     }
-    if values.any(|v| v > 0.0) { Ok(()) } else { Err(bad(key, "all rates are 0", "give one over 0")) }
+    let count = pieces.len().max(1) as f64;
+    let arrivals: f64 = pieces.map(|(rate, duration_s)| rate * duration_s).sum();
+    if arrivals / count >= 1e-6 {
+        return Ok(());
+    }
+    Err(bad(key, "under one arrival in a million pieces", "give higher rates, or pieces that last longer"))
 }
 
 pub(super) fn at_least(key: &str, value: Option<u32>, least: u32) -> Result<()> {

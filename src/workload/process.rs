@@ -5,7 +5,7 @@ use crate::rng::Stream;
 
 /// Draws the arrival times of one of the random (or constant) processes of [`Arrivals`].
 #[derive(Clone, Debug)]
-pub struct Process {
+pub(super) struct Process {
     pace: Pace,
     draw: Stream,
     now_s: f64,
@@ -40,14 +40,20 @@ enum Gap {
 #[derive(Clone, Debug)]
 enum Schedule {
     Cycle { segments: Vec<Segment>, next: usize },
-    Switch { rates: [f64; 2], sojourns: [f64; 2], state: usize, draw: Stream },
+    Switch { rates: [f64; 2], sojourns: [f64; 2], state: usize, draw: Box<Stream> },
 }
 
 impl Process {
     /// The process of `arrivals` (neither `trace` nor `closed-loop`, which draw nothing: `None`) at
     /// `rate_rps` where it has one rate; `count` requests are meant to be taken, which only ramps care about.
     /// Its streams are those of purpose "arrivals" and "modulation".
-    pub fn new(arrivals: &Arrivals, rate_rps: f64, count: u64, seed: u64, replicate: u64) -> Option<Process> {
+    pub(super) fn new(
+        arrivals: &Arrivals,
+        rate_rps: f64,
+        count: u64,
+        seed: u64,
+        replicate: u64,
+    ) -> Option<Process> {
         let renewal = |gap| Pace::Renewal { gap, rate: rate_rps };
         let modulated = |schedule| Pace::Modulated { schedule, rate: 0.0, left_s: 0.0 };
         let pace = match arrivals {
@@ -59,7 +65,7 @@ impl Process {
                 renewal(Gap::Weibull { shape: *shape, unit_mean: libm::tgamma(1.0 + 1.0 / shape) })
             }
             Arrivals::Mmpp { rates_rps, sojourns_s } => {
-                let mut draw = Stream::new(seed, replicate, "modulation", 0);
+                let mut draw = Box::new(Stream::new(seed, replicate, "modulation", 0));
                 // `state` is the one to leave: start in state 1 with its share of time, leaving state 0.
                 let share = sojourns_s[1] / (sojourns_s[0] + sojourns_s[1]);
                 let state = usize::from(draw.uniform() >= share);

@@ -68,30 +68,35 @@ pub enum LengthLaw {
         /// Longest, tokens; longer draws are cut.
         cap: u32,
     },
-    /// A log-t law of its own for each request: mu normal; sigma mostly log-t about a median, and tiny for
-    /// the prompts that are always answered alike.
-    LogTPerPrompt {
-        /// Mean of mu.
-        mu_mean: f64,
-        /// Standard deviation of mu.
-        mu_sd: f64,
-        /// Median of sigma.
-        sigma_median: f64,
-        /// Scale of ln(sigma).
-        sigma_spread: f64,
-        /// Degrees of freedom of ln(sigma).
-        sigma_nu: f64,
-        /// Largest sigma.
-        sigma_max: f64,
-        /// Share of prompts with `still_sigma` instead.
-        still_share: f64,
-        /// Smallest sigma.
-        still_sigma: f64,
-        /// Degrees of freedom of ln(tokens).
-        nu: f64,
-        /// Longest, tokens; longer draws are cut.
-        cap: u32,
-    },
+    /// A log-t law of its own for each request.
+    LogTPerPrompt(PromptLaws),
+}
+
+/// Log-t laws that differ from prompt to prompt: mu is normal; sigma is tiny for prompts that are always
+/// answered alike, and log-t about a median for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptLaws {
+    /// Mean of mu.
+    pub mu_mean: f64,
+    /// Standard deviation of mu.
+    pub mu_sd: f64,
+    /// Median of sigma.
+    pub sigma_median: f64,
+    /// Scale of ln(sigma).
+    pub sigma_spread: f64,
+    /// Degrees of freedom of ln(sigma).
+    pub sigma_nu: f64,
+    /// Largest sigma.
+    pub sigma_max: f64,
+    /// Share of prompts with `still_sigma` instead.
+    pub still_share: f64,
+    /// Smallest sigma.
+    pub still_sigma: f64,
+    /// Degrees of freedom of ln(tokens).
+    pub nu: f64,
+    /// Longest, tokens; longer draws are cut.
+    pub cap: u32,
 }
 
 impl Recipe {
@@ -170,59 +175,27 @@ impl Recipe {
 }
 
 impl LengthLaw {
+    /// Refuses values out of range, naming the key in `section`.
     fn check(&self, section: &str) -> Result<()> {
         let key = |k: &str| format!("{section}.{k}");
-        let cap = |cap| at_least(&key("cap"), Some(cap), 1);
-        let spread = |k: &str, v: f64| if v == 0.0 { Ok(()) } else { finite(&key(k), v) };
-        match *self {
-            LengthLaw::Constant { tokens } => at_least(&key("tokens"), Some(tokens), 1),
+        match self {
+            LengthLaw::Constant { tokens } => at_least(&key("tokens"), Some(*tokens), 1),
             LengthLaw::Uniform { min, max } => {
-                at_least(&key("min"), Some(min), 1)?;
-                at_least(&key("max"), Some(max), min)
+                at_least(&key("min"), Some(*min), 1)?;
+                at_least(&key("max"), Some(*max), *min)
             }
-            LengthLaw::Lognormal { mu, sigma, cap: longest } => {
-                location(&key("mu"), mu)?;
-                spread("sigma", sigma)?;
-                cap(longest)
+            LengthLaw::Lognormal { mu, sigma, cap } => {
+                location(&key("mu"), *mu)?;
+                spread(&key("sigma"), *sigma)?;
+                at_least(&key("cap"), Some(*cap), 1)
             }
-            LengthLaw::LogT { mu, sigma, nu, cap: longest } => {
-                location(&key("mu"), mu)?;
-                spread("sigma", sigma)?;
-                finite(&key("nu"), nu)?;
-                cap(longest)
+            LengthLaw::LogT { mu, sigma, nu, cap } => {
+                location(&key("mu"), *mu)?;
+                spread(&key("sigma"), *sigma)?;
+                finite(&key("nu"), *nu)?;
+                at_least(&key("cap"), Some(*cap), 1)
             }
-            LengthLaw::LogTPerPrompt {
-                mu_mean,
-                mu_sd,
-                sigma_median,
-                sigma_spread,
-                sigma_nu,
-                sigma_max,
-                still_share,
-                still_sigma,
-                nu,
-                cap: longest,
-            } => {
-                location(&key("mu_mean"), mu_mean)?;
-                spread("mu_sd", mu_sd)?;
-                finite(&key("sigma_median"), sigma_median)?;
-                spread("sigma_spread", sigma_spread)?;
-                finite(&key("sigma_nu"), sigma_nu)?;
-                spread("still_sigma", still_sigma)?;
-                finite(&key("sigma_max"), sigma_max)?;
-                if sigma_max < still_sigma {
-                    return Err(bad(key("sigma_max"), "it is below still_sigma", "give a larger one"));
-                }
-                if !(0.0..=1.0).contains(&still_share) {
-                    return Err(bad(
-                        key("still_share"),
-                        format!("{still_share} is no share"),
-                        "give one in [0, 1]",
-                    ));
-                }
-                finite(&key("nu"), nu)?;
-                cap(longest)
-            }
+            LengthLaw::LogTPerPrompt(laws) => laws.check(key),
         }
     }
 
@@ -238,31 +211,50 @@ impl LengthLaw {
                 return (tokens(mu + sigma * draw.normal(), cap), None);
             }
             LengthLaw::LogT { mu, sigma, nu, cap } => LogT { mu, sigma, nu, cap },
-            LengthLaw::LogTPerPrompt {
-                mu_mean,
-                mu_sd,
-                sigma_median,
-                sigma_spread,
-                sigma_nu,
-                sigma_max,
-                still_share,
-                still_sigma,
-                nu,
-                cap,
-            } => {
-                let mu = four_decimals(mu_mean + mu_sd * draw.normal());
-                let spread = sigma_median * libm::exp(sigma_spread * draw.student_t(sigma_nu));
-                let still = draw.uniform() < still_share;
-                let sigma = if still { still_sigma } else { spread.clamp(still_sigma, sigma_max) };
-                LogT { mu, sigma: four_decimals(sigma), nu, cap }
-            }
+            LengthLaw::LogTPerPrompt(ref laws) => laws.draw(draw),
         };
         (tokens(law.mu + law.sigma * draw.student_t(law.nu), law.cap), Some(law))
     }
 }
 
+impl PromptLaws {
+    fn check(&self, key: impl Fn(&str) -> String) -> Result<()> {
+        location(&key("mu_mean"), self.mu_mean)?;
+        spread(&key("mu_sd"), self.mu_sd)?;
+        finite(&key("sigma_median"), self.sigma_median)?;
+        spread(&key("sigma_spread"), self.sigma_spread)?;
+        finite(&key("sigma_nu"), self.sigma_nu)?;
+        spread(&key("still_sigma"), self.still_sigma)?;
+        finite(&key("sigma_max"), self.sigma_max)?;
+        if self.sigma_max < self.still_sigma {
+            return Err(bad(key("sigma_max"), "it is below still_sigma", "give a larger one"));
+        }
+        if !(0.0..=1.0).contains(&self.still_share) {
+            let what = format!("{} is no share", self.still_share);
+            return Err(bad(key("still_share"), what, "give one in [0, 1]"));
+        }
+        finite(&key("nu"), self.nu)?;
+        at_least(&key("cap"), Some(self.cap), 1)
+    }
+
+    /// The law of one prompt.
+    fn draw(&self, draw: &mut Stream) -> LogT {
+        let mu = self.mu_mean + self.mu_sd * draw.normal();
+        let sigma = self.sigma_median * libm::exp(self.sigma_spread * draw.student_t(self.sigma_nu));
+        let still = draw.uniform() < self.still_share;
+        let sigma = if still { self.still_sigma } else { sigma.clamp(self.still_sigma, self.sigma_max) };
+        LogT { mu: four_decimals(mu), sigma: four_decimals(sigma), nu: self.nu, cap: self.cap }
+    }
+}
+
+/// Finite.
 fn location(key: &str, v: f64) -> Result<()> {
     if v.is_finite() { Ok(()) } else { Err(bad(key, format!("{v} is not finite"), "give a finite number")) }
+}
+
+/// 0 or more, and finite.
+fn spread(key: &str, v: f64) -> Result<()> {
+    if v == 0.0 { Ok(()) } else { finite(key, v) }
 }
 
 /// As the file will say it, so that the draw is from the law in the file.

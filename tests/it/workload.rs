@@ -22,7 +22,7 @@ pub fn rows(n: u32) -> Vec<TraceRow> {
         arrival: SimTime(u64::from(id) * 1_000_000 + u64::from(id * 7919 % 13) * 50_000),
         prompt_tokens: 10 + id % 50,
         output_tokens: 1 + id * 31 % 97,
-        class: (id % 3 > 0).then(|| if id % 3 == 1 { "chat".into() } else { "code".into() }),
+        class: [None, Some("chat"), Some("code")][id as usize % 3].map(Box::from),
         deadline_s: Some(1.5),
         ..TraceRow::default()
     };
@@ -151,6 +151,14 @@ fn bad_values_are_refused_by_key() {
         (
             "arrivals.sojourns_s",
             "arrivals = { kind = 'mmpp', rates_rps = [0, 1], sojourns_s = [1, 0] }".into(),
+        ),
+        (
+            "arrivals.rates_rps",
+            "arrivals = { kind = 'mmpp', rates_rps = [-1, 1], sojourns_s = [1, 1] }".into(),
+        ),
+        (
+            "arrivals.rates_rps",
+            "arrivals = { kind = 'mmpp', rates_rps = [0, 1], sojourns_s = [9, 1e-9] }".into(),
         ),
         ("arrivals.segments.rate_rps", "arrivals = { kind = 'piecewise', segments = [] }".into()),
         (

@@ -29,7 +29,7 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
     let mut columns = reader.columns();
     columns.text &= !args.no_text;
     let requests = trace::write(&args.output, columns, &mut reader)?;
-    super::tell(reader.notes(), console);
+    super::tell(&args.input, reader.notes(), console);
     if columns.prefix_hashes && reader.hash_block_tokens() != 512 {
         console.talk(&format!("Read it with --hash-block-tokens {}.", reader.hash_block_tokens()));
     }

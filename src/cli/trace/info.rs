@@ -26,7 +26,7 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
     for file in &args.files {
         let mut reader = trace::open(file, &options)?;
         found.push(Info::of(&mut reader)?);
-        super::tell(reader.notes(), console);
+        super::tell(file, reader.notes(), console);
     }
     let objects: Result<Vec<Value>> = args.files.iter().zip(&found).map(|(f, i)| object(f, i)).collect();
     let mut objects = objects?;
@@ -34,9 +34,9 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
         1 => objects.remove(0),
         _ => json!({"schema": 1, "traces": objects}),
     };
-    let names: Vec<String> = args.files.iter().map(|f| f.display().to_string()).collect();
     let columns: Vec<Vec<(String, String)>> = found.iter().map(cells).collect();
     if console.format == cli::Format::Csv {
+        let names: Vec<String> = args.files.iter().map(|f| f.display().to_string()).collect();
         let headers: Vec<&str> =
             std::iter::once("file").chain(columns[0].iter().map(|(k, _)| k.as_str())).collect();
         let row = |(name, cells): (&String, &Vec<(String, String)>)| {
@@ -45,6 +45,7 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
         let rows: Vec<Vec<String>> = names.iter().zip(&columns).map(row).collect();
         return console.table(&headers, &rows, &json);
     }
+    let names: Vec<String> = args.files.iter().map(|f| super::short(f)).collect();
     let headers: Vec<&str> = std::iter::once("").chain(names.iter().map(String::as_str)).collect();
     let row = |i: usize| {
         std::iter::once(columns[0][i].0.clone()).chain(columns.iter().map(|c| c[i].1.clone())).collect()

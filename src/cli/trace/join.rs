@@ -49,8 +49,8 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
     let mut columns = joined.columns();
     columns.text &= !args.no_text;
     let requests = trace::write(&args.output, columns, &mut joined)?;
-    super::tell(joined.arrivals().notes(), console);
-    super::tell(lengths.notes(), console);
+    super::tell(&args.arrivals, joined.arrivals().notes(), console);
+    super::tell(&args.lengths, lengths.notes(), console);
     let record = json!({
         "schema": 1,
         "made_by": concat!("foretoken ", env!("CARGO_PKG_VERSION"), " trace join"),

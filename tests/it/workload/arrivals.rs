@@ -94,7 +94,7 @@ fn mmpp_dispersion(l: [f64; 2], sojourns: [f64; 2], t: f64) -> f64 {
     let r = [1.0 / sojourns[0], 1.0 / sojourns[1]];
     let s = r[0] + r[1];
     let a = 2.0 * r[0] * r[1] * (l[0] - l[1]).powi(2) / (s * s * (l[0] * r[1] + l[1] * r[0]));
-    1.0 + a * (1.0 - (1.0 - (-s * t).exp()) / (s * t))
+    1.0 + a * (1.0 - (1.0 - libm::exp(-s * t)) / (s * t))
 }
 
 #[test]

@@ -4,7 +4,7 @@ use assert_cmd::Command;
 use flate2::read::GzDecoder;
 use foretoken::length::LogT;
 use foretoken::trace::{self, ReadOptions, TraceRow};
-use foretoken::workload::{LengthLaw, Recipe};
+use foretoken::workload::{LengthLaw, Recipe, Spec, build};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -58,6 +58,18 @@ fn the_committed_trace_is_its_recipes() {
 }
 
 #[test]
+fn the_committed_trace_replays() {
+    let reader = trace::open(committed("lmsys-like.csv.gz"), &ReadOptions::default()).unwrap();
+    let mut source = build(&Spec::default(), reader, 1, 0).unwrap().source;
+    for row in rows(&lmsys()) {
+        assert_eq!(source.next_time().unwrap(), Some(row.arrival));
+        let r = source.take().unwrap();
+        assert_eq!((r.visible.id.0, r.visible.prompt_tokens, r.law), (row.id, row.prompt_tokens, row.law));
+    }
+    assert_eq!(source.next_time().unwrap(), None);
+}
+
+#[test]
 fn the_lmsys_like_trace_has_the_published_means() {
     let rows = rows(&lmsys());
     let mean =
@@ -98,7 +110,7 @@ fn lengths_come_from_the_law_beside_them() {
         .iter()
         .map(|r| (f64::from(r.output_tokens), r.law.unwrap()))
         .filter(|(x, l)| l.sigma >= 0.05 && *x < 2048.0 && l.mu > 5.0 && l.mu < 6.5)
-        .map(|(x, l)| t.cdf((x.ln() - l.mu) / l.sigma))
+        .map(|(x, l)| t.cdf((libm::log(x) - l.mu) / l.sigma))
         .collect();
     u.sort_by(f64::total_cmp);
     let n = u.len() as f64;
@@ -106,7 +118,7 @@ fn lengths_come_from_the_law_beside_them() {
     let ks = u.iter().enumerate().map(|(i, v)| (v - i as f64 / n).abs()).fold(0.0, f64::max);
     assert!(ks * n.sqrt() < 1.63, "{ks} of {n}");
     for r in rows(&lmsys()).iter().filter(|r| r.law.unwrap().sigma < 0.001) {
-        let off = (f64::from(r.output_tokens) / r.law.unwrap().mu.exp().min(2048.0)).ln();
+        let off = libm::log(f64::from(r.output_tokens) / libm::exp(r.law.unwrap().mu).min(2048.0));
         assert!(off.abs() < 0.05 || r.output_tokens < 20, "still prompts are answered alike");
     }
 }
@@ -138,12 +150,12 @@ fn every_simple_law_draws_what_it_says() {
     assert_eq!((uniform[0], uniform[3999]), (1.0, 4.0));
     assert!((uniform.iter().sum::<f64>() / 4000.0 - 2.5).abs() < 0.08);
     let normal = sorted(lengths("kind = 'lognormal'\nmu = 5\nsigma = 0.5\ncap = 300"));
-    assert!((quantile(&normal, 0.5) / 5f64.exp() - 1.0).abs() < 0.05);
-    assert!((quantile(&normal, 0.1587) / 4.5f64.exp() - 1.0).abs() < 0.06);
+    assert!((quantile(&normal, 0.5) / libm::exp(5.0) - 1.0).abs() < 0.05);
+    assert!((quantile(&normal, 0.1587) / libm::exp(4.5) - 1.0).abs() < 0.06);
     assert_eq!(normal[3999], 300.0);
     let log_t = sorted(lengths("kind = 'log-t'\nmu = 5\nsigma = 0.5\nnu = 3.5\ncap = 2000"));
     // The 90 % point of Student t with 3.5 degrees of freedom is 1.577.
-    assert!((quantile(&log_t, 0.9) / (5.0 + 0.5 * 1.577f64).exp() - 1.0).abs() < 0.08);
+    assert!((quantile(&log_t, 0.9) / libm::exp(5.0 + 0.5 * 1.577) - 1.0).abs() < 0.08);
 }
 
 #[test]
@@ -161,6 +173,7 @@ fn bad_recipes_name_file_and_key() {
         ("key output.mu", good.replace("mu = 5", "mu = nan")),
         ("key output.nu", good.replace("nu = 3.5", "nu = 0")),
         ("key output.cap", good.replace("cap = 2000", "cap = 0")),
+        ("unknown field `mum`", good.replace("mu = 5", "mu = 5\nmum = 5")),
         ("line 2: unknown field `sed`", good.replace("seed", "sed")),
     ];
     for (what, text) in cases {
@@ -172,11 +185,13 @@ fn bad_recipes_name_file_and_key() {
 
 #[test]
 fn per_prompt_laws_check_their_values() {
-    let LengthLaw::LogTPerPrompt { .. } = lmsys().output else { panic!("the lmsys recipe is per prompt") };
+    let LengthLaw::LogTPerPrompt(_) = lmsys().output else { panic!("the lmsys recipe is per prompt") };
     let text = fs::read_to_string(committed("lmsys-like.toml")).unwrap();
     let wrong = [
         ("still_share = 0.125", "still_share = 1.5"),
         ("sigma_max = 2.0", "sigma_max = 0.0001"),
+        ("sigma_nu = 7.0", "sigma_nu = 0"),
+        ("still_sigma = 0.0005", "still_sigma = -1"),
         ("mu_sd = 1.3", "mu_sd = -1"),
         ("sigma_median = 0.11", "sigma_median = 0"),
     ];

@@ -1,9 +1,10 @@
-//! `foretoken trace synth`: a made-up trace from a recipe.
+//! `trace synth`: a made-up trace from a recipe.
 
-use super::Console;
+use crate::cli::Console;
 use crate::error::Result;
 use crate::trace;
 use crate::workload::Recipe;
+use serde_json::json;
 use std::path::PathBuf;
 
 /// Make up a trace from a recipe; the same recipe gives the same rows everywhere.
@@ -42,19 +43,14 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
         }
     });
     let n = trace::write(&args.out, recipe.columns(), rows)?;
-    console.talk(&format!("wrote {}", args.out.display()));
-
     let mean = |sum: u64| sum as f64 / n as f64;
-    let (prompt, output) = (mean(prompt), mean(output));
-    let cells = vec![n.to_string(), format!("{last_s:.1}"), format!("{prompt:.1}"), format!("{output:.1}")];
-    console.table(
-        &["requests", "last_arrival_s", "mean_prompt_tokens", "mean_output_tokens"],
-        &[cells],
-        &serde_json::json!({
-            "requests": n,
-            "last_arrival_s": last_s,
-            "mean_prompt_tokens": prompt,
-            "mean_output_tokens": output,
-        }),
-    )
+    let (prompt, output, file) = (mean(prompt), mean(output), args.out.display().to_string());
+    let numbers = [n.to_string(), format!("{last_s:.1}"), format!("{prompt:.1}"), format!("{output:.1}")];
+    let json = json!({
+        "schema": 1, "output": file, "requests": n, "last_arrival_s": last_s, "mean_prompt_tokens": prompt,
+        "mean_output_tokens": output,
+    });
+    let headers = ["output", "requests", "last_arrival_s", "mean_prompt_tokens", "mean_output_tokens"];
+    let cells = [file].into_iter().chain(numbers).collect();
+    console.table(&headers, &[cells], &json)
 }
