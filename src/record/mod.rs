@@ -1,5 +1,14 @@
 //! What a run leaves behind: one record per request, optionally one per step, and the event log's digest.
 
+mod digits;
+mod histogram;
+mod percentile;
+mod requests_csv;
+
+pub use histogram::LogHistogram;
+pub use percentile::{PercentileConvention, Rank};
+pub use requests_csv::{Column, Columns, RequestsCsv};
+
 use crate::ids::{ReplicaId, RequestId};
 use crate::time::{MaybeTime, SimTime, Span};
 use crate::workload::{ClassId, Visible};
@@ -95,10 +104,34 @@ impl RequestRecord {
         self.finish.get().map(|t| t - self.arrival)
     }
 
+    /// Time per output token after the first, (a_n - a_1) / (n - 1), rounded half up to whole
+    /// nanoseconds; `None` for a single token.
+    pub fn tpot(&self) -> Option<Span> {
+        let decode = self.finish.get()? - self.first_token.get()?;
+        let gaps = u64::from(self.output_tokens).checked_sub(1).filter(|&gaps| gaps > 0)?;
+        Some(divide(decode, gaps))
+    }
+
+    /// Normalised latency, E2E over output tokens (Orca, vLLM), rounded half up to whole nanoseconds.
+    pub fn per_token(&self) -> Option<Span> {
+        self.e2e().map(|e2e| divide(e2e, u64::from(self.output_tokens.max(1))))
+    }
+
+    /// The point of its belief when it arrived, if it had one.
+    pub fn predicted(&self) -> Option<f32> {
+        (!self.predicted_tokens.is_nan()).then_some(self.predicted_tokens)
+    }
+
     /// Time from arrival to first schedule.
     pub fn queue(&self) -> Option<Span> {
         self.first_scheduled.get().map(|t| t - self.arrival)
     }
+}
+
+/// `span / by`, rounded half up.
+fn divide(span: Span, by: u64) -> Span {
+    let (whole, rest) = (span.0 / by, span.0 % by);
+    Span(whole + u64::from(rest >= by.div_ceil(2)))
 }
 
 /// One step of one replica.
