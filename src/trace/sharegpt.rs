@@ -31,7 +31,7 @@ pub(super) struct ShareGpt {
 impl ShareGpt {
     pub fn new(input: Input) -> ShareGpt {
         let bytes = BufReader::with_capacity(1 << 16, input.bytes);
-        let elements = Elements { file: input.file, bytes, buffer: Vec::new(), line: 1, start: 1 };
+        let elements = Elements { file: input.file, bytes, buffer: Vec::new(), at: [1, 0], start: [1, 0] };
         ShareGpt { elements }
     }
 
@@ -53,8 +53,13 @@ impl Conversations for ShareGpt {
         }
         let parsed = serde_json::from_slice(&self.elements.buffer);
         let element: Element = parsed.map_err(|e| {
-            let line = self.elements.start + e.line().saturating_sub(1) as u64;
-            json_error(Place::file(&self.elements.file).line(line), &e)
+            // The parser's position is from the start of the object.
+            let [line, column] = self.elements.start;
+            let place = match e.line() as u64 {
+                0 | 1 => self.place().line(line).column((column - 1 + e.column() as u64).to_string()),
+                later => self.place().line(line + later - 1).column(e.column().to_string()),
+            };
+            json_error(place, &e)
         })?;
         let messages: Result<Vec<Message>> =
             element.conversations.into_iter().map(|s| self.message(s)).collect();
@@ -62,7 +67,7 @@ impl Conversations for ShareGpt {
     }
 
     fn place(&self) -> Place {
-        Place::file(&self.elements.file).line(self.elements.start)
+        Place::file(&self.elements.file).line(self.elements.start[0])
     }
 }
 
@@ -71,9 +76,9 @@ struct Elements {
     file: Arc<Path>,
     bytes: BufReader<Bytes>,
     buffer: Vec<u8>,
-    /// Line of the next byte, and of the first byte of the current object.
-    line: u64,
-    start: u64,
+    /// 1-based line and column of the last byte, and of the first one of the current object.
+    at: [u64; 2],
+    start: [u64; 2],
 }
 
 impl Elements {
@@ -87,12 +92,12 @@ impl Elements {
                 Some(b'[' | b']' | b',' | b' ' | b'\t' | b'\r' | b'\n') => {}
                 Some(other) => {
                     let what = format!("`{}` where a conversation (an object) should be", char::from(other));
-                    let place = Place::file(&self.file).line(self.line);
+                    let place = Place::file(&self.file).line(self.at[0]);
                     return Err(Error::input(place, what, "ShareGPT is a JSON array of objects"));
                 }
             }
         }
-        self.start = self.line;
+        self.start = self.at;
         self.buffer.push(b'{');
         self.rest()?;
         Ok(true)
@@ -103,7 +108,7 @@ impl Elements {
         let (mut depth, mut string, mut escaped) = (1u32, false, false);
         while depth > 0 {
             let Some(byte) = self.byte()? else {
-                let place = Place::file(&self.file).line(self.start);
+                let place = Place::file(&self.file).line(self.start[0]);
                 return Err(Error::input(place, "the file ends within this object", "fetch the file again"));
             };
             self.buffer.push(byte);
@@ -121,10 +126,11 @@ impl Elements {
 
     fn byte(&mut self) -> Result<Option<u8>> {
         let next = self.bytes.fill_buf().map(|b| b.first().copied());
-        let next = next.map_err(|e| read_error(Place::file(&self.file).line(self.line), e))?;
+        let next = next.map_err(|e| read_error(Place::file(&self.file).line(self.at[0]), e))?;
         if let Some(byte) = next {
             self.bytes.consume(1);
-            self.line += u64::from(byte == b'\n');
+            let [line, column] = self.at;
+            self.at = if byte == b'\n' { [line + 1, 0] } else { [line, column + 1] };
         }
         Ok(next)
     }

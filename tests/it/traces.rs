@@ -1,5 +1,10 @@
 //! Traces: what is written is read back, every format says what it should, bad input says where it is bad.
 
+mod bad;
+mod figures;
+mod fuzzed;
+mod golden;
+
 use foretoken::error::Result;
 use foretoken::length::LogT;
 use foretoken::time::SimTime;
@@ -13,6 +18,18 @@ fn file(name: &str, content: impl AsRef<[u8]>) -> (tempfile::TempDir, PathBuf) {
     let path = dir.path().join(name);
     std::fs::write(&path, content).unwrap();
     (dir, path)
+}
+
+/// A small trace of ours.
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/traces").join(name)
+}
+
+/// `bytes` in gzip.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packer, bytes).unwrap();
+    packer.finish().unwrap()
 }
 
 fn rows_of(path: &Path, options: &ReadOptions) -> Result<Vec<TraceRow>> {
@@ -103,4 +120,45 @@ fn lines_are_counted_right() {
         let message = rows(&text).unwrap_err().to_string();
         assert!(message.contains("line 3: 2 cells where the header has 3"), "{end:?} {message}");
     }
+}
+
+#[test]
+fn the_same_rows_give_the_same_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = rows_of(&fixture("foretoken.csv"), &ReadOptions::default()).unwrap();
+    let columns = Columns::scan(&rows);
+    let bytes = |name: &str| {
+        let path = dir.path().join(name);
+        trace::write(&path, columns, rows.iter().cloned().map(Ok)).unwrap();
+        std::fs::read(path).unwrap()
+    };
+    let packed = bytes("a.csv.gz");
+    assert_eq!(packed, bytes("another name.csv.gz"));
+    assert_eq!(packed[4..8], [0; 4], "no time in the gzip header");
+    assert_eq!(bytes("a.csv"), std::fs::read(fixture("foretoken.csv")).unwrap());
+}
+
+#[test]
+fn a_write_that_fails_leaves_the_old_file() {
+    let (dir, path) = file("t.csv", "old");
+    let failing = [Ok(TraceRow { prompt_tokens: 1, output_tokens: 1, ..TraceRow::default() })]
+        .into_iter()
+        .chain([Err(foretoken::error::Error::Usage("no more".to_string()))]);
+    assert!(trace::write(&path, Columns::default(), failing).is_err());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn the_hash_is_of_the_raw_file_however_little_was_read() {
+    // sha256 of "arrival_s,prompt_tokens,output_tokens\n0,1,1\n" from sha256sum(1).
+    let (_dir, path) = file("t", "arrival_s,prompt_tokens,output_tokens\n0,1,1\n");
+    let options = ReadOptions { hash: true, limit: Some(0), ..ReadOptions::default() };
+    let reader = trace::open(&path, &options).unwrap();
+    let expected = "f722a776211f73736d60f8815bce28276ce3516248d97b30cef78e6bac38f642";
+    assert_eq!(reader.sha256().unwrap().as_deref(), Some(expected));
+    let mut reader = trace::open(&path, &ReadOptions { limit: None, ..options }).unwrap();
+    assert_eq!(reader.by_ref().count(), 1);
+    assert_eq!(reader.sha256().unwrap().as_deref(), Some(expected));
+    assert_eq!(trace::open(&path, &ReadOptions::default()).unwrap().sha256().unwrap(), None);
 }

@@ -1,0 +1,6 @@
+//! Any bytes as a trace of format `mooncake`.
+#![no_main]
+
+use foretoken::trace::{Format, fuzz_read};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_read(Format::Mooncake, bytes));
