@@ -273,6 +273,7 @@ impl<'a> Cluster<'a> {
             sums.seat_ns += s.seat_ns;
             sums.out_of_domain_steps += s.out_of_domain_steps;
             sums.energy_j += s.energy_j;
+            sums.energy_known |= s.energy_known;
             sums.computed_tokens += s.computed_tokens;
             sums.wasted_tokens += s.wasted_tokens;
             sums.preemptions += s.preemptions;
@@ -288,7 +289,7 @@ impl<'a> Cluster<'a> {
             end: self.now,
             digest: log.digest.hex(),
             out_of_domain_steps: sums.out_of_domain_steps,
-            energy_j: None,
+            energy_j: sums.energy_known.then_some(sums.energy_j),
             itl: log.itl,
             computed_tokens: sums.computed_tokens,
             wasted_tokens: sums.wasted_tokens,

@@ -376,8 +376,7 @@ impl Replica {
             self.model.step(&shape).map_err(|e| e.at_step(&self.profile_name, core.id.0, shape.step))?;
         let duration = took + core.overhead;
         core.sums.computed_tokens += prefill_tokens + core.batch.members() + singles;
-        core.sums.out_of_domain_steps += u64::from(!self.model.in_domain(&shape));
-        core.sums.energy_j += self.model.energy_j(&shape, duration).unwrap_or(0.0);
+        core.sums.step(self.model.as_ref(), &shape, duration);
         let decodes = shape.decodes;
         core.duration = duration;
         core.account();

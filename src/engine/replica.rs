@@ -7,7 +7,7 @@ use super::queue::Queue;
 use crate::error::{Error, Result};
 use crate::ids::ReplicaId;
 use crate::kv::BlockPool;
-use crate::latency::{Chunk, LatencyModel, Needs};
+use crate::latency::{Chunk, LatencyModel, Needs, StepShape};
 use crate::record::{Event, EventKind, Status};
 use crate::scheduler::{How, KvView, Notice, Running, Scheduler, ViewSource, Waiting};
 use crate::time::{SimTime, Span};
@@ -30,9 +30,23 @@ pub(super) struct Sums {
     pub seat_ns: u128,
     pub out_of_domain_steps: u64,
     pub energy_j: f64,
+    /// Whether the profile has a power model.
+    pub energy_known: bool,
     pub computed_tokens: u64,
     pub wasted_tokens: u64,
     pub preemptions: u64,
+}
+
+impl Sums {
+    /// Adds what the model says of a step beyond its duration.
+    #[inline]
+    pub fn step(&mut self, model: &dyn LatencyModel, shape: &StepShape<'_>, took: Span) {
+        self.out_of_domain_steps += u64::from(!model.in_domain(shape));
+        if let Some(joules) = model.energy_j(shape, took) {
+            self.energy_j += joules;
+            self.energy_known = true;
+        }
+    }
 }
 
 /// Everything but the two plug-ins, so that a scheduler can look at it while it is asked.

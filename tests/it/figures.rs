@@ -3,12 +3,10 @@
 
 use foretoken::report::charts::{Distributions, ecdf_figure, response_over_load};
 use foretoken::report::figure::{
-    At, Axis, Datum, FigureSpec, Grid, Intervals, Legend, Mark, Panel, Reference, Scale, Series, Style, Width,
-    data, render, write,
+    At, Axis, Datum, FigureSpec, Grid, Intervals, Legend, Mark, Panel, Reference, Scale, Series, Style,
+    Width, data, render, write,
 };
 use proptest::prelude::*;
-
-
 
 const STYLES: [Style; 3] = [Style::Paper, Style::Slides, Style::Dark];
 const SCHEDULERS: [&str; 5] = ["fcfs", "sjf-oracle", "sjf-predicted", "aging", "tie-sjf"];
@@ -135,7 +133,9 @@ fn timeline() -> FigureSpec {
         plot_height_mm: Some(22.0),
         panels: vec![panel("KV blocks", "", 4.2e6), panel("Queue", "requests", 40.0)],
         share_x: true,
-        notes: vec!["One seed, rate 8/s, 4 replicas of llama3-8b on one H100 each, prefix caching off.".into()],
+        notes: vec![
+            "One seed, rate 8/s, 4 replicas of llama3-8b on one H100 each, prefix caching off.".into(),
+        ],
         ..FigureSpec::default()
     }
 }
@@ -181,7 +181,8 @@ fn the_gallery_writes_three_files_each() {
         }
     }
     if kept.is_none() {
-        let left = std::fs::read_dir(dir).expect("readable").filter_map(|e| e.ok()?.file_name().into_string().ok());
+        let left =
+            std::fs::read_dir(dir).expect("readable").filter_map(|e| e.ok()?.file_name().into_string().ok());
         assert_eq!(left.filter(|n| n.starts_with('.')).count(), 0, "parts are renamed");
     }
 }
