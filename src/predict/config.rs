@@ -7,7 +7,7 @@ use super::{Law, Nothing, Oracle, Predictor};
 use crate::error::{Error, Place, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What to do about requests that a predictions file misses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -117,6 +117,14 @@ impl PredictorConfig {
             PredictorConfig::NoisyTau { tau } => format!("noisy-tau {tau}"),
             PredictorConfig::Binned { confusion, .. } => format!("binned {}", confusion.len()),
             other => other.name().into(),
+        }
+    }
+
+    /// The file it reads, if any.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            PredictorConfig::File { path, .. } => Some(path),
+            _ => None,
         }
     }
 

@@ -66,7 +66,11 @@ pub fn check_path(path: &str) -> Result<()> {
             if open {
                 return Ok(());
             }
-            return Err(Error::input(Place::key(&so_far), "there is no such key", "its parent holds no keys"));
+            return Err(Error::input(
+                Place::key(&so_far),
+                "there is no such key",
+                "its parent holds no keys",
+            ));
         };
         nodes = match known.remove(key) {
             Some(child) => child,

@@ -7,8 +7,8 @@ pub use keys::check_path;
 pub use resolve::{Layers, resolve};
 
 use crate::engine::{ClusterConfig, EngineConfig, KvConfig, Preset};
-use crate::metrics::{Percentiles, Slo};
 use crate::predict::PredictorConfig;
+use crate::record::PercentileConvention;
 use crate::trace::{Format, ReadOptions, Tokenizer};
 use crate::workload;
 use schemars::JsonSchema;
@@ -91,7 +91,12 @@ impl TraceConfig {
             limit: self.limit,
             hash_block_tokens: self.hash_block_tokens,
             history: self.history,
-            tokenizer: self.tokenizer.as_deref().map(str::parse::<Tokenizer>).transpose()?.unwrap_or_default(),
+            tokenizer: self
+                .tokenizer
+                .as_deref()
+                .map(str::parse::<Tokenizer>)
+                .transpose()?
+                .unwrap_or_default(),
             ..ReadOptions::default()
         })
     }
@@ -144,9 +149,7 @@ pub struct LoadConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct MetricsConfig {
     /// How percentiles are taken.
-    pub percentiles: Percentiles,
-    /// Limits that count a request as served well.
-    pub slo: Slo,
+    pub percentiles: PercentileConvention,
     /// Share of the run's time left out at its start for the steady-state block.
     pub warmup_share: f64,
     /// Share left out at its end.
@@ -159,8 +162,7 @@ pub struct MetricsConfig {
 impl Default for MetricsConfig {
     fn default() -> Self {
         MetricsConfig {
-            percentiles: Percentiles::default(),
-            slo: Slo::default(),
+            percentiles: PercentileConvention::default(),
             warmup_share: 0.1,
             cooldown_share: 0.1,
             horizon_s: None,

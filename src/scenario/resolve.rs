@@ -22,11 +22,14 @@ impl Layers {
     /// No `=`, or a path that no scenario has.
     pub fn set(&mut self, assignment: &str) -> Result<()> {
         let Some((path, text)) = assignment.split_once('=') else {
-            return Err(Error::Usage(format!("--set {assignment}: write path=value, such as kv.blocks=7424")));
+            return Err(Error::Usage(format!(
+                "--set {assignment}: write path=value, such as kv.blocks=7424"
+            )));
         };
         check_path(path.trim())?;
         let parsed = format!("value = {}", text.trim()).parse::<Table>().ok();
-        let value = parsed.and_then(|mut t| t.remove("value")).unwrap_or_else(|| Value::String(text.trim().into()));
+        let value =
+            parsed.and_then(|mut t| t.remove("value")).unwrap_or_else(|| Value::String(text.trim().into()));
         self.set.push((path.trim().into(), value));
         Ok(())
     }
@@ -143,10 +146,9 @@ fn merge(base: &mut Table, over: Table) {
 fn preset(table: &Table) -> Result<Preset> {
     let Some(value) = table.get("engine").and_then(|e| e.get("preset")) else { return Ok(Preset::default()) };
     let name = value.as_str().unwrap_or_default();
-    Preset::ALL
-        .into_iter()
-        .find(|p| p.name() == name)
-        .ok_or_else(|| Error::unknown("engine preset", value.as_str().unwrap_or("(no text)"), Preset::ALL.map(Preset::name)))
+    Preset::ALL.into_iter().find(|p| p.name() == name).ok_or_else(|| {
+        Error::unknown("engine preset", value.as_str().unwrap_or("(no text)"), Preset::ALL.map(Preset::name))
+    })
 }
 
 /// Refuses values that have the right type but make no sense.
@@ -166,10 +168,18 @@ fn check(s: &Scenario) -> Result<()> {
         }
     }
     if s.kv.block_tokens > 1 << 20 {
-        return bad("kv.block_tokens", format!("{} tokens a block", s.kv.block_tokens), "choose at most 1048576");
+        return bad(
+            "kv.block_tokens",
+            format!("{} tokens a block", s.kv.block_tokens),
+            "choose at most 1048576",
+        );
     }
     if !(0.0..1.0).contains(&s.kv.watermark) {
-        return bad("kv.watermark", format!("{} is no share of the blocks", s.kv.watermark), "choose 0 or more, under 1");
+        return bad(
+            "kv.watermark",
+            format!("{} is no share of the blocks", s.kv.watermark),
+            "choose 0 or more, under 1",
+        );
     }
     if !(s.engine.host_overhead_s.is_finite() && s.engine.host_overhead_s >= 0.0) {
         let what = format!("{} is no length of time", s.engine.host_overhead_s);
@@ -180,7 +190,11 @@ fn check(s: &Scenario) -> Result<()> {
     }
     if s.engine.step == StepKind::Lockstep {
         if s.kv.gate != Gate::MaxLen {
-            return bad("kv.gate", "a lock-step batch cannot lose members to a shortage".into(), "use \"max-len\"");
+            return bad(
+                "kv.gate",
+                "a lock-step batch cannot lose members to a shortage".into(),
+                "use \"max-len\"",
+            );
         }
         if s.engine.chunked_prefill || s.engine.long_prefill_threshold > 0 {
             let what = "a lock-step batch takes whole prompts".to_string();
@@ -206,12 +220,22 @@ fn check_lists(s: &Scenario) -> Result<()> {
         return bad("schedulers", what, "use letters, digits, '-', '_', '.', '=', '+' and ','");
     }
     if let Some(rate) = s.load.rates_rps.iter().find(|r| !(r.is_finite() && **r > 0.0)) {
-        return bad("load.rates_rps", format!("{rate} is no arrival rate"), "choose positive requests per second");
+        return bad(
+            "load.rates_rps",
+            format!("{rate} is no arrival rate"),
+            "choose positive requests per second",
+        );
     }
     let m = &s.metrics;
-    for (key, share) in [("metrics.warmup_share", m.warmup_share), ("metrics.cooldown_share", m.cooldown_share)] {
+    for (key, share) in
+        [("metrics.warmup_share", m.warmup_share), ("metrics.cooldown_share", m.cooldown_share)]
+    {
         if !(0.0..1.0).contains(&share) || m.warmup_share + m.cooldown_share >= 1.0 {
-            return bad(key, format!("{share} leaves nothing of the run"), "choose shares that add up to less than 1");
+            return bad(
+                key,
+                format!("{share} leaves nothing of the run"),
+                "choose shares that add up to less than 1",
+            );
         }
     }
     if let Some(h) = m.horizon_s.filter(|h| !(h.is_finite() && *h > 0.0)) {

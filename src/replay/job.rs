@@ -1,0 +1,146 @@
+//! One run: a scheduler, a replicate, perhaps a rate of its own.
+
+use super::inputs::Inputs;
+use crate::engine::{self, Sink};
+use crate::error::{Error, Place, Result};
+use crate::ids::ReplicaId;
+use crate::record::{Event, RequestRecord, RunTotals, Status, StepRecord};
+use crate::scenario::{Scenario, SchedulerConfig};
+use crate::scheduler::Registry;
+use crate::time::SimTime;
+use crate::workload::Counts;
+
+/// Which run of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Job {
+    /// Index into the scenario's schedulers.
+    pub scheduler: usize,
+    /// Replicate, from 0.
+    pub replicate: u32,
+    /// Offered load that replaces the scenario's, requests/s.
+    pub rate_rps: Option<f64>,
+}
+
+/// What a run left, before anything is derived from it.
+pub struct Finished {
+    /// One record per request, in order of ids.
+    pub records: Vec<RequestRecord>,
+    /// Sums over steps, and the digest.
+    pub totals: RunTotals,
+    /// Names that class ids index.
+    pub classes: Vec<String>,
+    /// What the workload did to over-long requests.
+    pub counts: Counts,
+}
+
+/// Receives steps and events of a run besides its request records.
+#[derive(Default)]
+pub struct Listeners<'a> {
+    /// Every step.
+    pub step: Option<&'a mut dyn FnMut(&StepRecord) -> Result<()>>,
+    /// Every event.
+    pub event: Option<&'a mut dyn FnMut(&Event) -> Result<()>>,
+}
+
+struct Collector<'a, 'b> {
+    records: Vec<RequestRecord>,
+    listeners: &'a mut Listeners<'b>,
+}
+
+impl Sink for Collector<'_, '_> {
+    fn request(&mut self, record: RequestRecord) -> Result<()> {
+        self.records.push(record);
+        Ok(())
+    }
+
+    fn wants_steps(&self) -> bool {
+        self.listeners.step.is_some()
+    }
+
+    fn step(&mut self, record: StepRecord) -> Result<()> {
+        self.listeners.step.as_mut().map_or(Ok(()), |f| f(&record))
+    }
+
+    fn wants_events(&self) -> bool {
+        self.listeners.event.is_some()
+    }
+
+    fn event(&mut self, event: Event) -> Result<()> {
+        self.listeners.event.as_mut().map_or(Ok(()), |f| f(&event))
+    }
+}
+
+impl Job {
+    /// Its scheduler's configuration.
+    pub fn config<'s>(&self, scenario: &'s Scenario) -> &'s SchedulerConfig {
+        &scenario.schedulers[self.scheduler]
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// Anything wrong with workload, predictor, scheduler or profile; a memory that most requests cannot
+    /// ever fit into, unless the scenario says what to do with over-long requests.
+    pub fn run(
+        &self,
+        scenario: &Scenario,
+        inputs: &Inputs,
+        registry: &Registry,
+        stepwise: bool,
+        listeners: &mut Listeners<'_>,
+    ) -> Result<Finished> {
+        let config = self.config(scenario);
+        let replicate = u64::from(self.replicate);
+        let mut workload = inputs.workload(scenario, replicate, self.rate_rps)?;
+        let predictor = config.predictor.as_ref().unwrap_or(&scenario.predictor);
+        let mut predictor = predictor.build(&inputs.sample, scenario.seed, replicate)?;
+        let scheduler_seed = scenario.seed.wrapping_add(replicate);
+        let capacity = inputs.kv_capacity_tokens(scenario);
+        let setup = engine::Setup {
+            engine: &scenario.engine,
+            kv: &scenario.kv,
+            kv_blocks: inputs.kv_blocks,
+            cluster: &scenario.cluster,
+            scheduler_name: &config.name,
+            scheduler: &|_: ReplicaId| registry.make(&config.name, &config.params, scheduler_seed),
+            profile_name: &inputs.profile.name,
+            model: &|_: ReplicaId| inputs.profile.model(capacity),
+            stepwise,
+            horizon: scenario.metrics.horizon_s.and_then(SimTime::from_secs),
+        };
+        let mut sink = Collector { records: Vec::new(), listeners };
+        let totals = engine::run(&setup, workload.source.as_mut(), predictor.as_mut(), &mut sink)?;
+        let mut records = sink.records;
+        records.sort_unstable_by_key(|r| r.id);
+        let finished = Finished {
+            records,
+            totals,
+            classes: workload.ledger.classes(),
+            counts: workload.ledger.counts(),
+        };
+        finished.check(scenario, inputs)?;
+        Ok(finished)
+    }
+}
+
+impl Finished {
+    /// Refuses a run that says nothing: no requests, or a memory too small for most of them.
+    fn check(&self, scenario: &Scenario, inputs: &Inputs) -> Result<()> {
+        if self.records.is_empty() {
+            let place = Place::file(&scenario.trace.path);
+            return Err(Error::input(place, "no request is left to serve", "see [trace] and [workload]"));
+        }
+        let rejected = self.records.iter().filter(|r| r.status == Status::Rejected);
+        let largest = rejected.clone().map(|r| u64::from(r.prompt_tokens) + u64::from(r.output_tokens)).max();
+        let Some(tokens) = largest else { return Ok(()) };
+        if rejected.count() * 2 > self.records.len() && scenario.workload.over_long.is_none() {
+            let blocks = tokens.div_ceil(u64::from(scenario.kv.block_tokens));
+            return Err(Error::input(
+                Place::key("kv.blocks"),
+                format!("{} KV blocks are too few: most requests can never fit", inputs.kv_blocks),
+                format!("{blocks} hold the largest; or accept it: --set workload.over_long=reject"),
+            ));
+        }
+        Ok(())
+    }
+}
