@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Arrivals later than this would leave a simulation no time: half of what the clock holds.
+const LATEST: SimTime = SimTime(u64::MAX / 2);
+
 /// What a source found.
 pub(super) enum Found {
     /// A request.
@@ -257,6 +260,10 @@ impl Checked {
         row.prompt_tokens = row.prompt_tokens.max(1);
         row.output_tokens = row.output_tokens.max(1);
         row.max_tokens = row.max_tokens.or(self.output_cap);
+        if row.arrival > LATEST {
+            let what = format!("{} s is more than 292 years", row.arrival);
+            return Err(Error::input(self.source.place(), what, "count times from the start of the trace"));
+        }
         self.notes.censored += u64::from(row.max_tokens.is_some_and(|max| row.output_tokens >= max));
         if !self.any_order {
             self.order(row)?;
