@@ -53,17 +53,7 @@ pub(super) struct Foretoken {
 impl Foretoken {
     pub fn new(input: Input, options: &ReadOptions, hash_block_tokens: u32) -> Result<Foretoken> {
         let table = Table::new(input)?;
-        for (i, name) in table.headers().iter().enumerate() {
-            if table.headers()[..i].contains(name) {
-                return Err(table.error(i, "this column is there twice", "remove one of them"));
-            }
-            if !KNOWN.contains(&name.as_str()) && !options.ignore_extra {
-                let near = crate::error::nearest(name, KNOWN);
-                let near = near.map_or(String::new(), |n| format!("is `{n}` meant? "));
-                let help = format!("{near}--ignore-extra passes over it; known: {}", KNOWN.join(", "));
-                return Err(table.error(i, "unknown column", help));
-            }
-        }
+        check_headers(&table, options.ignore_extra)?;
         let law = ["length_mu", "length_sigma", "length_nu", "length_cap"];
         let find = |name: &'static str| table.find(&[name]);
         let at = Places {
@@ -165,6 +155,21 @@ impl Foretoken {
             cap: table.length(cap)?,
         }))
     }
+}
+
+fn check_headers(table: &Table, ignore_extra: bool) -> Result<()> {
+    for (i, name) in table.headers().iter().enumerate() {
+        if table.headers()[..i].contains(name) {
+            return Err(table.error(i, "this column is there twice", "remove one of them"));
+        }
+        if !KNOWN.contains(&name.as_str()) && !ignore_extra {
+            let near = crate::error::nearest(name, KNOWN);
+            let near = near.map_or(String::new(), |n| format!("is `{n}` meant? "));
+            let help = format!("{near}--ignore-extra passes over it; known: {}", KNOWN.join(", "));
+            return Err(table.error(i, "unknown column", help));
+        }
+    }
+    Ok(())
 }
 
 impl Source for Foretoken {

@@ -77,7 +77,7 @@ pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Reader> {
 }
 
 fn source(format: Format, input: Input, options: &ReadOptions) -> Result<Box<dyn reader::Source>> {
-    need_features(format, options)?;
+    need_text(format, options.tokenizer)?;
     let hash_block_tokens = hash_block_tokens(format, options)?;
     Ok(match format {
         Format::Foretoken => Box::new(csv::Foretoken::new(input, options, hash_block_tokens)?),
@@ -106,21 +106,23 @@ fn hash_block_tokens(format: Format, options: &ReadOptions) -> Result<u32> {
     }
 }
 
-/// Refuses what this build cannot read, with the one feature that holds all that the file needs.
-fn need_features(format: Format, options: &ReadOptions) -> Result<()> {
-    let parquet = format == Format::LmsysParquet;
-    let chat = parquet || matches!(format, Format::Lmsys | Format::ShareGpt);
-    let text = chat && options.tokenizer.needs_text();
-    if (!parquet || cfg!(feature = "parquet")) && (!text || cfg!(feature = "text")) {
-        return Ok(());
+/// Refuses a tokenizer that this build lacks where the format has text to count.
+fn need_text(format: Format, tokenizer: Tokenizer) -> Result<()> {
+    let counts = matches!(format, Format::Lmsys | Format::ShareGpt | Format::LmsysParquet);
+    if counts && tokenizer.needs_text() && !cfg!(feature = "text") {
+        return Err(lacking(format, tokenizer));
     }
-    let tokenizer = options.tokenizer;
-    let (what, feature) = match (parquet, text) {
+    Ok(())
+}
+
+/// The error that names the one feature with all that such a file needs.
+fn lacking(format: Format, tokenizer: Tokenizer) -> Error {
+    let (what, feature) = match (format == Format::LmsysParquet, tokenizer.needs_text()) {
         (true, true) => (format!("a Parquet trace counted with tokenizer {tokenizer}"), "full"),
         (true, false) => ("a Parquet trace".to_string(), "parquet"),
         (false, _) => (format!("tokenizer {tokenizer}"), "text"),
     };
-    Err(Error::Feature { what, feature })
+    Error::Feature { what, feature }
 }
 
 #[cfg(feature = "parquet")]
@@ -129,8 +131,8 @@ fn parquet_source(input: &Input, options: &ReadOptions) -> Result<Box<dyn reader
 }
 
 #[cfg(not(feature = "parquet"))]
-fn parquet_source(_: &Input, _: &ReadOptions) -> Result<Box<dyn reader::Source>> {
-    Err(Error::Feature { what: "a Parquet trace".to_string(), feature: "parquet" })
+fn parquet_source(_: &Input, options: &ReadOptions) -> Result<Box<dyn reader::Source>> {
+    Err(lacking(Format::LmsysParquet, options.tokenizer))
 }
 
 /// One request of a trace, with everything any format may say about it.

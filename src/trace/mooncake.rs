@@ -16,7 +16,7 @@ pub(super) struct Mooncake {
     lines: Lines,
     qwen: bool,
     hash_block_tokens: u32,
-    /// Qwen: the session of each chat id seen.
+    /// Qwen: the session of each chat id seen, the one thing here that grows with the trace.
     sessions: BTreeMap<u64, u64>,
 }
 

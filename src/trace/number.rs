@@ -7,6 +7,7 @@ const MAX_LENGTH: u64 = 1 << 31;
 
 /// A count of tokens: digits, perhaps with a fraction of zeros (`374.0`, as tables with gaps are written).
 pub(super) fn length(cell: &[u8]) -> Result<u32, String> {
+    let cell = cell.trim_ascii();
     let whole = match cell.iter().position(|&b| b == b'.') {
         Some(dot) if cell[dot + 1..].iter().all(|&b| b == b'0') => &cell[..dot],
         _ => cell,
@@ -25,7 +26,7 @@ pub(super) fn check_length(value: u64) -> Result<u32, String> {
 /// A time in units of 10^`unit` nanoseconds (9 for seconds, 3 for microseconds), exact to the nanosecond;
 /// further digits are rounded half up.
 pub(super) fn time_ns(cell: &[u8], unit: u32) -> Result<u64, String> {
-    match decimal(cell, unit) {
+    match decimal(cell.trim_ascii(), unit) {
         Some(ns) => Ok(ns),
         // Exponents, and whatever is wrong.
         None => parse::<f64>(cell)
@@ -95,6 +96,7 @@ mod tests {
     fn lengths_are_whole_and_small() {
         assert_eq!(length(b"374"), Ok(374));
         assert_eq!(length(b"374.0"), Ok(374));
+        assert_eq!(length(b" 374 "), Ok(374));
         assert_eq!(length(b"2147483648"), Ok(1 << 31));
         for bad in ["", "-3", "3.5", "2147483649", "nan", ".0", "99999999999999999999999"] {
             assert!(length(bad.as_bytes()).is_err(), "{bad}");

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Arrivals later than this would leave a simulation no time: half of what the clock holds.
+const LATEST: SimTime = SimTime(u64::MAX / 2);
+
 /// What a source found.
 pub(super) enum Found {
     /// A request.
@@ -257,6 +260,10 @@ impl Checked {
         row.prompt_tokens = row.prompt_tokens.max(1);
         row.output_tokens = row.output_tokens.max(1);
         row.max_tokens = row.max_tokens.or(self.output_cap);
+        if row.arrival > LATEST {
+            let what = format!("{} s is more than 292 years", row.arrival);
+            return Err(Error::input(self.source.place(), what, "count times from the start of the trace"));
+        }
         self.notes.censored += u64::from(row.max_tokens.is_some_and(|max| row.output_tokens >= max));
         if !self.any_order {
             self.order(row)?;
@@ -329,5 +336,53 @@ impl Ids {
         let new = *word & bit == 0;
         *word |= bit;
         new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Requests without end.
+    struct Endless;
+
+    impl Source for Endless {
+        fn next(&mut self, row: &mut TraceRow) -> Result<Found> {
+            (row.prompt_tokens, row.output_tokens) = (1, 1);
+            Ok(Found::Row)
+        }
+
+        fn place(&self) -> Place {
+            Place::file("endless").line(7)
+        }
+    }
+
+    #[test]
+    fn requests_run_out_of_numbers() {
+        let mut checked = Checked {
+            source: Box::new(Endless),
+            file: Path::new("endless").into(),
+            notes: Notes { rows: u64::from(u32::MAX) - 1, ..Notes::default() },
+            origin: Some(0),
+            last: SimTime::ZERO,
+            ids: Ids::default(),
+            keep_failed: false,
+            any_order: false,
+            output_cap: None,
+            ended: false,
+        };
+        let mut row = TraceRow::default();
+        assert!(checked.next(&mut row).unwrap());
+        assert_eq!(row.id, u32::MAX - 1);
+        let message = checked.next(&mut row).unwrap_err().to_string();
+        assert!(message.contains("endless, line 7: more than 2^32-1 requests"), "{message}");
+        assert!(!checked.next(&mut row).unwrap(), "an error is the end");
+    }
+
+    #[test]
+    fn ids_are_seen_once() {
+        let mut ids = Ids::default();
+        let fresh = [0, 63, 64, u32::MAX - 1, 63, 0, 65].map(|id| ids.insert(id));
+        assert_eq!(fresh, [true, true, true, true, false, false, true]);
     }
 }

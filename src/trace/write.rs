@@ -54,22 +54,6 @@ impl Columns {
         used
     }
 
-    /// The columns of `self` and those of `other`.
-    pub fn or(self, other: Columns) -> Columns {
-        Columns {
-            id: self.id | other.id,
-            class: self.class | other.class,
-            session: self.session | other.session,
-            turn: self.turn | other.turn,
-            priority: self.priority | other.priority,
-            deadline: self.deadline | other.deadline,
-            max_tokens: self.max_tokens | other.max_tokens,
-            text: self.text | other.text,
-            prefix_hashes: self.prefix_hashes | other.prefix_hashes,
-            law: self.law | other.law,
-        }
-    }
-
     /// Names in file order.
     pub fn names(self) -> Vec<&'static str> {
         let optional = [

@@ -74,7 +74,8 @@ fn convert_keeps_what_the_rows_say() {
         "id,arrival_s,prompt_tokens,output_tokens,class\n1,0,472,18,ChatGPT\n2,40,1087,230,GPT-4\n"
     );
 
-    trace(0, &["convert", arg(&fixture("lmsys.jsonl")), arg(&out), "--no-text", "--history"]);
+    let (_, talk) = trace(0, &["convert", arg(&fixture("lmsys.jsonl")), arg(&out), "--no-text", "--history"]);
+    assert!(talk.contains("every request is at 0 s") && talk.contains("estimates"), "{talk}");
     let text = std::fs::read_to_string(&out).unwrap();
     assert!(text.contains("\n1,0,14,4,vicuna-13b,c0ffee,1\n") && !text.contains("Thanks"), "{text}");
 }

@@ -103,6 +103,28 @@ proptest! {
         prop_assert_eq!(&read("packed.csv.gz"), &rows);
         prop_assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
     }
+
+    #[test]
+    fn mooncake_reads_what_any_json_writer_writes(
+        requests in prop::collection::vec((0u64..5_000_000, 1u32..3000, 1u32..900, any::<u64>(), any::<bool>()), 1..30),
+    ) {
+        let mut us = 0;
+        let (mut text, mut expected) = (String::new(), Vec::new());
+        for (gap_us, prompt_tokens, output_tokens, hash, hashed) in requests {
+            us += gap_us;
+            let blocks = if hashed { prompt_tokens.div_ceil(512) } else { 0 };
+            let prefix_hashes: Vec<u64> = (0..u64::from(blocks)).map(|i| hash.wrapping_add(i)).collect();
+            let line = serde_json::json!({
+                "timestamp": us as f64 / 1000.0, "input_length": prompt_tokens,
+                "output_length": output_tokens, "hash_ids": prefix_hashes,
+            });
+            text += &format!("{line}\n");
+            let id = expected.len() as u32;
+            let arrival = SimTime(us * 1000);
+            expected.push(TraceRow { id, arrival, prompt_tokens, output_tokens, prefix_hashes, ..TraceRow::default() });
+        }
+        prop_assert_eq!(rows(&text).unwrap(), expected);
+    }
 }
 
 #[test]

@@ -29,11 +29,16 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
     let mut columns = reader.columns();
     columns.text &= !args.no_text;
     let requests = trace::write(&args.output, columns, &mut reader)?;
-    super::tell(&args.input, reader.notes(), console);
+    let mut notes = reader.notes().clone();
     if columns.prefix_hashes && reader.hash_block_tokens() != 512 {
-        console.talk(&format!("Read it with --hash-block-tokens {}.", reader.hash_block_tokens()));
+        notes
+            .remarks
+            .push(format!("Read the output with --hash-block-tokens {}.", reader.hash_block_tokens()));
     }
-    let notes = reader.notes();
+    if !reader.has_times() {
+        notes.remarks.push("There are no arrival times: every request is at 0 s.".to_string());
+    }
+    super::tell(&args.input, &notes, console);
     let output = args.output.display().to_string();
     let format = reader.format().name();
     let json = json!({

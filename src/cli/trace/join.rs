@@ -60,7 +60,7 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
         "replacement": !args.without_replacement,
         "columns": columns.names(),
         "options": {
-            "keep_failed": args.reading.keep_failed, "sort": args.reading.sort, "limit": args.reading.limit,
+            "ignore_extra": args.reading.ignore_extra, "keep_failed": args.reading.keep_failed, "sort": args.reading.sort, "limit": args.reading.limit,
             "history": args.reading.history, "tokenizer": args.reading.tokenizer.name(),
             "hash_block_tokens": lengths.hash_block_tokens(), "output_cap": args.reading.output_cap,
         },

@@ -55,6 +55,7 @@ fn bad_cells() {
     row("inf,1,1", &["column arrival_s", "`inf`"]);
     row("-1,1,1", &["column arrival_s", "`-1` is not a time of 0 or later"]);
     row("1e300,1,1", &["column arrival_s"]);
+    row("9999999999,1,1", &["column arrival_s: 9999999999.000000000 s is more than 292 years"]);
     let optional = |column: &str, cell: &str, parts: &[&str]| {
         refused(format!("{HEAD},{column}\n0,1,1,{cell}\n"), &[&[column], parts].concat());
     };

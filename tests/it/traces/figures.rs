@@ -4,7 +4,8 @@ use foretoken::trace::{self, Arrivals, Info, Lengths, ReadOptions};
 use std::path::PathBuf;
 
 /// A file of the shared data, if this machine has it.
-pub(super) fn shared(name: &str) -> Option<PathBuf> {
+#[allow(clippy::print_stdout, reason = "says why nothing was tested")]
+fn shared(name: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
     if !path.exists() {
         println!("skipped: no {}", path.display());
