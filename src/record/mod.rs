@@ -197,24 +197,3 @@ pub struct Event {
     /// Exact sum of their durations, ns.
     pub busy_ns: u64,
 }
-
-/// TEMP until merge.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs)]
-pub struct RunTotals {
-    pub steps: u64,
-    pub busy_ns: u64,
-    pub kv_block_ns: u128,
-    pub seat_ns: u128,
-    pub kv_blocks: u64,
-    pub seats: u32,
-    pub replicas: u32,
-    pub end: SimTime,
-    pub digest: String,
-    pub out_of_domain_steps: u64,
-    pub energy_j: Option<f64>,
-    pub itl: LogHistogram,
-    pub computed_tokens: u64,
-    pub wasted_tokens: u64,
-    pub preemptions: u64,
-}
