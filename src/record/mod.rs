@@ -1,13 +1,21 @@
 //! What a run leaves behind: one record per request, optionally one per step, and the event log's digest.
 
-mod digits;
 mod histogram;
 mod percentile;
+mod read;
 mod requests_csv;
+mod rows;
+mod steps_csv;
+mod timeline;
+mod totals;
 
 pub use histogram::LogHistogram;
 pub use percentile::{PercentileConvention, Rank};
+pub use read::RequestTable;
 pub use requests_csv::{Column, Columns, RequestsCsv};
+pub use steps_csv::StepsCsv;
+pub use timeline::{Timeline, Window};
+pub use totals::RunTotals;
 
 use crate::ids::{ReplicaId, RequestId};
 use crate::time::{MaybeTime, SimTime, Span};

@@ -3,11 +3,9 @@
 use std::io::{self, Write};
 
 use crate::error::{Error, Result};
-use crate::record::digits::{push_secs, push_u64};
+use crate::record::rows::{Rows, push_secs, push_u64};
 use crate::record::{RequestRecord, Status};
 use crate::time::{MaybeTime, Span};
-
-const FLUSH_AT: usize = 64 * 1024;
 
 /// A column of `requests.csv`. Time columns are seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,45 +132,31 @@ impl Columns {
 
 /// Writes `requests.csv` row by row.
 pub struct RequestsCsv<W: Write> {
-    out: W,
+    rows: Rows<W>,
     columns: Columns,
     classes: Vec<Vec<u8>>,
-    buffer: Vec<u8>,
 }
 
 impl<W: Write> RequestsCsv<W> {
     /// A writer whose header stands already. `classes` holds the names that class ids index; an id
     /// beyond it is written as an empty cell.
     pub fn new(out: W, columns: Columns, classes: &[String]) -> RequestsCsv<W> {
-        let mut buffer = Vec::with_capacity(FLUSH_AT + 1024);
-        for column in &columns.0 {
-            buffer.extend_from_slice(column.name().as_bytes());
-            buffer.push(b',');
-        }
-        end_row(&mut buffer);
-        let classes = classes.iter().map(|name| quoted(name)).collect();
-        RequestsCsv { out, columns, classes, buffer }
+        let rows = Rows::with_header(out, columns.0.iter().map(|c| c.name()));
+        RequestsCsv { rows, columns, classes: classes.iter().map(|name| quoted(name)).collect() }
     }
 
     /// Writes one request.
     pub fn row(&mut self, record: &RequestRecord) -> io::Result<()> {
         for &column in &self.columns.0 {
-            push_cell(&mut self.buffer, column, record, &self.classes);
-            self.buffer.push(b',');
+            push_cell(&mut self.rows.buffer, column, record, &self.classes);
+            self.rows.buffer.push(b',');
         }
-        end_row(&mut self.buffer);
-        if self.buffer.len() >= FLUSH_AT {
-            self.out.write_all(&self.buffer)?;
-            self.buffer.clear();
-        }
-        Ok(())
+        self.rows.end_row()
     }
 
     /// Writes what is left and hands the output back, flushed.
-    pub fn finish(mut self) -> io::Result<W> {
-        self.out.write_all(&self.buffer)?;
-        self.out.flush()?;
-        Ok(self.out)
+    pub fn finish(self) -> io::Result<W> {
+        self.rows.finish()
     }
 
     /// Writes a whole file.
@@ -182,14 +166,6 @@ impl<W: Write> RequestsCsv<W> {
             file.row(record)?;
         }
         file.finish()
-    }
-}
-
-/// Turns the comma after the last cell into the end of the line.
-#[inline]
-fn end_row(buffer: &mut [u8]) {
-    if let Some(last) = buffer.last_mut() {
-        *last = b'\n';
     }
 }
 

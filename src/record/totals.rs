@@ -1,0 +1,40 @@
+//! [`RunTotals`]: what a run adds up as it goes.
+
+use crate::record::LogHistogram;
+use crate::time::{SimTime, Span};
+
+/// Exact sums over a whole run. Integrals and capacities are sums over replicas, so that shares stay
+/// right when replicas differ.
+#[derive(Clone, Debug, Default)]
+pub struct RunTotals {
+    /// Requests that reached the server.
+    pub arrived: u64,
+    /// Steps finished.
+    pub steps: u64,
+    /// Steps whose shape lay outside the latency model's domain.
+    pub out_of_domain_steps: u64,
+    /// Sum of step durations.
+    pub busy: Span,
+    /// Integral of KV blocks in use over time, block ns.
+    pub kv_block_ns: u128,
+    /// Integral of seats taken over time, request ns.
+    pub seat_ns: u128,
+    /// Usable KV blocks.
+    pub kv_blocks: u64,
+    /// Most requests that may run at once.
+    pub seats: u64,
+    /// Replicas.
+    pub replicas: u32,
+    /// When the run stopped; requests without an end are cut off here.
+    pub horizon: SimTime,
+    /// Digest of the event log, 32 hexadecimal digits.
+    pub digest: String,
+    /// Gaps between deliveries of one request's tokens, ns, pooled over requests.
+    pub itl: LogHistogram,
+    /// Tokens whose KV was computed, the wasted ones included.
+    pub computed_tokens: u64,
+    /// Tokens computed again or thrown away.
+    pub wasted_tokens: u64,
+    /// Energy of all steps, J; `None` without a power model.
+    pub energy_j: Option<f64>,
+}
