@@ -87,6 +87,7 @@ struct Cluster<'a> {
     /// Replicas to plan at the present instant.
     pending: Vec<usize>,
     now: SimTime,
+    arrived: u64,
 }
 
 impl<'a> Cluster<'a> {
@@ -129,6 +130,7 @@ impl<'a> Cluster<'a> {
             events: BinaryHeap::new(),
             pending: Vec::new(),
             now: SimTime::ZERO,
+            arrived: 0,
         })
     }
 
@@ -207,6 +209,7 @@ impl<'a> Cluster<'a> {
         predictor: &mut dyn Predictor,
         world: &mut World<'_>,
     ) -> Result<()> {
+        self.arrived += 1;
         let replicas = &self.replicas;
         let r = self.router.route(replicas.len(), |r| replicas[r].outstanding());
         let belief = predictor.predict(&request)?;
@@ -264,6 +267,7 @@ impl<'a> Cluster<'a> {
     }
 
     fn totals(&self, log: Log<'_>) -> RunTotals {
+        let replicas = u64::from(self.setup.cluster.replicas);
         let mut sums = Sums::default();
         for replica in &self.replicas {
             let s = &replica.core.sums;
@@ -276,24 +280,23 @@ impl<'a> Cluster<'a> {
             sums.energy_known |= s.energy_known;
             sums.computed_tokens += s.computed_tokens;
             sums.wasted_tokens += s.wasted_tokens;
-            sums.preemptions += s.preemptions;
         }
         RunTotals {
+            arrived: self.arrived,
             steps: sums.steps,
-            busy_ns: sums.busy_ns,
+            out_of_domain_steps: sums.out_of_domain_steps,
+            busy: Span(sums.busy_ns),
             kv_block_ns: sums.kv_block_ns,
             seat_ns: sums.seat_ns,
-            kv_blocks: self.setup.kv_blocks,
-            seats: self.setup.engine.max_seqs,
+            kv_blocks: self.setup.kv_blocks * replicas,
+            seats: u64::from(self.setup.engine.max_seqs) * replicas,
             replicas: self.setup.cluster.replicas,
-            end: self.now,
+            horizon: self.now,
             digest: log.digest.hex(),
-            out_of_domain_steps: sums.out_of_domain_steps,
-            energy_j: sums.energy_known.then_some(sums.energy_j),
             itl: log.itl,
             computed_tokens: sums.computed_tokens,
             wasted_tokens: sums.wasted_tokens,
-            preemptions: sums.preemptions,
+            energy_j: sums.energy_known.then_some(sums.energy_j),
         }
     }
 }

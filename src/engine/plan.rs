@@ -112,7 +112,6 @@ impl Replica {
             How::Restart => EventKind::Kill,
         };
         core.event(world, now, kind, slot, kv_tokens)?;
-        core.sums.preemptions += 1;
         core.sums.wasted_tokens += kv_tokens;
         let live = core.slab.get_mut(slot);
         live.record.preemptions += 1;

@@ -34,7 +34,6 @@ pub(super) struct Sums {
     pub energy_known: bool,
     pub computed_tokens: u64,
     pub wasted_tokens: u64,
-    pub preemptions: u64,
 }
 
 impl Sums {
