@@ -1,0 +1,97 @@
+//! `manifest.json`: everything needed to make a result directory again, and to tell whether it still holds.
+
+use super::inputs::InputFile;
+use crate::error::{Error, Place, Result};
+use crate::record::Columns;
+use crate::scenario::Scenario;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The schema of manifests that this build reads and writes.
+pub const SCHEMA: u32 = 1;
+
+/// Which files a replay leaves for each run, besides the summary.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Outputs {
+    /// Columns of `requests.csv`; empty = the standard ones.
+    pub columns: Vec<String>,
+    /// Whether to write `steps.csv`.
+    pub steps: bool,
+    /// Whether to write `timeline.json`, and for which part of the run, seconds.
+    pub timeline: Option<(f64, f64)>,
+    /// Whether to draw figures.
+    pub figures: bool,
+}
+
+impl Outputs {
+    /// Refuses columns that do not exist.
+    pub fn check(&self) -> Result<()> {
+        if !self.columns.is_empty() {
+            Columns::pick(&self.columns)?;
+        }
+        Ok(())
+    }
+}
+
+/// One run of the directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunEntry {
+    /// Label of the scheduler.
+    pub label: String,
+    /// Its place among the scenario's schedulers.
+    pub scheduler: usize,
+    /// Replicate.
+    pub replicate: u32,
+    /// Folder of its files, relative to the manifest; empty for the manifest's own.
+    pub folder: String,
+    /// Digest of its event log.
+    pub digest: String,
+    /// XXH3-128 of its files.
+    pub files: BTreeMap<String, String>,
+}
+
+/// The whole manifest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of this format.
+    pub schema: u32,
+    /// Version of foretoken that made the directory.
+    pub foretoken: String,
+    /// The scenario, all keys resolved.
+    pub scenario: Scenario,
+    /// Files it read.
+    pub inputs: Vec<InputFile>,
+    /// Which files were asked for.
+    pub outputs: Outputs,
+    /// The runs.
+    pub runs: Vec<RunEntry>,
+}
+
+impl Manifest {
+    /// Reads the manifest of `dir`.
+    ///
+    /// # Errors
+    /// There is none, it is not one of ours, or of a newer schema.
+    pub fn read(dir: &Path) -> Result<Manifest> {
+        let path = dir.join("manifest.json");
+        let text = std::fs::read_to_string(&path).map_err(|e| Error::io(&path, e))?;
+        let bad = |e: serde_json::Error| {
+            Error::input(Place::file(&path).line(e.line() as u64), e.to_string(), "replay the scenario again")
+        };
+        let value: serde_json::Value = serde_json::from_str(&text).map_err(bad)?;
+        if let Some(schema) = value.get("schema").and_then(serde_json::Value::as_u64).filter(|&s| s > SCHEMA.into()) {
+            let what = format!("this is schema {schema}; this build reads up to {SCHEMA}");
+            return Err(Error::input(Place::file(&path), what, "use a newer foretoken"));
+        }
+        serde_json::from_value(value).map_err(bad)
+    }
+
+    /// Whether `other` was asked for the same: scenario, inputs and files.
+    pub fn same_request(&self, other: &Manifest) -> bool {
+        self.scenario == other.scenario && self.inputs == other.inputs && self.outputs == other.outputs
+    }
+}

@@ -1,0 +1,274 @@
+//! From a scenario to a result directory.
+
+use super::folder::{self, Existing, Staging};
+use super::inputs::Inputs;
+use super::job::{Finished, Job, Listeners};
+use super::manifest::{Manifest, Outputs, RunEntry, SCHEMA};
+use super::reference::References;
+use super::write;
+use crate::error::{Error, Result};
+use crate::latency::Isolated;
+use crate::metrics::{Comparison, Contestant, Run, RunRecord, Summary, SummaryOptions, Trim, compare, summarise};
+use crate::record::RequestRecord;
+use crate::scenario::Scenario;
+use crate::scheduler::Registry;
+use crate::time::Span;
+use rayon::prelude::*;
+use std::cell::RefCell;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Confidence level of every interval.
+pub const LEVEL: f64 = 0.95;
+
+/// How far a replay is; written by it, read by whoever draws a progress bar.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Runs there are; 0 until known.
+    pub runs: AtomicUsize,
+    /// Runs done.
+    pub done: AtomicUsize,
+}
+
+/// How to replay.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Files to leave.
+    pub outputs: Outputs,
+    /// Replace other results.
+    pub overwrite: bool,
+    /// Take every step one by one.
+    pub stepwise: bool,
+}
+
+/// One run, summarised.
+pub struct RunResult {
+    /// Which.
+    pub job: Job,
+    /// Label of its scheduler.
+    pub label: String,
+    /// Its numbers.
+    pub summary: Summary,
+    /// Points of its distributions.
+    pub curves: super::figures::Curves,
+    /// Its records, where a comparison needs them (a single replicate).
+    pub records: Vec<RequestRecord>,
+    pub(super) entry: RunEntry,
+}
+
+/// What a replay gives back.
+pub struct Replayed {
+    /// The runs of the scenario, scheduler by scheduler, replicate by replicate.
+    pub runs: Vec<RunResult>,
+    /// Where there are several schedulers.
+    pub comparison: Option<Comparison>,
+    /// Whether the directory held the same already, and still does.
+    pub unchanged: bool,
+    /// Things the user should know.
+    pub remarks: Vec<String>,
+}
+
+/// Runs of `scenario`, scheduler by scheduler, replicate by replicate.
+pub fn jobs(scenario: &Scenario) -> Vec<Job> {
+    let replicates = |scheduler| {
+        (0..scenario.replicates).map(move |replicate| Job { scheduler, replicate, rate_rps: None })
+    };
+    (0..scenario.schedulers.len()).flat_map(replicates).collect()
+}
+
+/// Runs of the rate list.
+fn load_jobs(scenario: &Scenario) -> Vec<Job> {
+    let at = |&rate: &f64| jobs(scenario).into_iter().map(move |job| Job { rate_rps: Some(rate), ..job });
+    scenario.load.rates_rps.iter().flat_map(at).collect()
+}
+
+/// Replays `scenario` into the directory `out`, which appears whole or not at all.
+///
+/// If `out` holds the same already, the runs are repeated, their digests compared and nothing is written.
+///
+/// # Errors
+/// Anything wrong with the scenario's inputs; `out` holds something else; a digest that differs from the
+/// stored one ([`Error::Check`]).
+pub fn replay(
+    scenario: &Scenario,
+    registry: &Registry,
+    out: &Path,
+    options: &Options,
+    progress: &Progress,
+) -> Result<Replayed> {
+    options.outputs.check()?;
+    for config in &scenario.schedulers {
+        registry.make(&config.name, &config.params, scenario.seed)?;
+    }
+    let (jobs, loads) = (jobs(scenario), load_jobs(scenario));
+    let references = References::of(scenario);
+    let runs = jobs.len() + loads.len() + references.jobs.len();
+    progress.runs.store(runs, Ordering::Relaxed);
+    let inputs = Inputs::load(scenario, runs)?;
+    let mut manifest = Manifest {
+        schema: SCHEMA,
+        foretoken: env!("CARGO_PKG_VERSION").into(),
+        scenario: scenario.clone(),
+        inputs: inputs.files.clone(),
+        outputs: options.outputs.clone(),
+        runs: Vec::new(),
+    };
+    let existing = folder::look(out, &manifest, options.overwrite)?;
+    let staging = Staging::new(out)?;
+    let replay = Replay { scenario, registry, inputs: &inputs, options, staging: &staging, progress };
+    let single = jobs.len() == 1;
+    let runs = jobs.par_iter().map(|job| replay.run(*job, single)).collect::<Result<Vec<_>>>()?;
+    manifest.runs = runs.iter().map(|r| r.entry.clone()).collect();
+    let best = references.best(&replay, &runs)?;
+    let comparison = (runs.len() > 1).then(|| comparison(scenario, &runs, best)).transpose()?;
+    if let Existing::Same(stored) = existing {
+        // Made again only to be held against what is there.
+        unchanged(out, &stored, &manifest)?;
+        return Ok(Replayed { runs, comparison, unchanged: true, remarks: inputs.remarks });
+    }
+    let loads = loads.par_iter().map(|job| replay.measure(*job)).collect::<Result<Vec<_>>>()?;
+    write::shared(&staging, &manifest, comparison.as_ref(), &runs, &loads)?;
+    drop_replay(replay);
+    staging.publish()?;
+    Ok(Replayed { runs, comparison, unchanged: false, remarks: inputs.remarks })
+}
+
+/// Ends the borrow of the staging directory.
+fn drop_replay(_: Replay<'_>) {}
+
+/// One replay at work.
+pub(super) struct Replay<'a> {
+    pub scenario: &'a Scenario,
+    registry: &'a Registry,
+    inputs: &'a Inputs,
+    options: &'a Options,
+    staging: &'a Staging,
+    progress: &'a Progress,
+}
+
+impl Replay<'_> {
+    /// Runs one job and writes its files.
+    fn run(&self, job: Job, single: bool) -> Result<RunResult> {
+        let label = job.config(self.scenario).label();
+        let folder = match (single, self.scenario.replicates) {
+            (true, _) => String::new(),
+            (false, 1) => label.clone(),
+            (false, _) => format!("{label}-r{:03}", job.replicate),
+        };
+        let dir = self.staging.folder(&folder)?;
+        let mut files = std::collections::BTreeMap::new();
+        let finished = write::run_with_steps(self, job, &dir, &mut files)?;
+        let summary = self.summarise(job, &label, &finished)?;
+        write::run_files(self, job, &dir, &finished, &summary, &mut files)?;
+        let curves = super::figures::Curves::of(&finished.records);
+        let records = if self.scenario.replicates == 1 && !single { finished.records } else { Vec::new() };
+        let digest = summary.digest.clone();
+        let entry =
+            RunEntry { label: label.clone(), scheduler: job.scheduler, replicate: job.replicate, folder, digest, files };
+        self.progress.done.fetch_add(1, Ordering::Relaxed);
+        Ok(RunResult { job, label, summary, curves, records, entry })
+    }
+
+    /// Runs one job for its numbers alone.
+    pub fn measure(&self, job: Job) -> Result<(Job, String, Summary)> {
+        let label = job.config(self.scenario).label();
+        let finished = self.execute(job, &mut Listeners::default())?;
+        let summary = self.summarise(job, &label, &finished)?;
+        self.progress.done.fetch_add(1, Ordering::Relaxed);
+        Ok((job, label, summary))
+    }
+
+    pub fn execute(&self, job: Job, listeners: &mut Listeners<'_>) -> Result<Finished> {
+        job.run(self.scenario, self.inputs, self.registry, self.options.stepwise, listeners)
+    }
+
+    /// Runs a job of another scenario on the same inputs for its mean E2E latency.
+    pub fn mean_e2e_s(&self, scenario: &Scenario, job: Job) -> Result<f64> {
+        let finished = job.run(scenario, self.inputs, self.registry, false, &mut Listeners::default())?;
+        let times: Vec<u64> = finished.records.iter().filter_map(|r| r.e2e()).map(|s| s.0).collect();
+        let sum: u128 = times.iter().map(|&ns| u128::from(ns)).sum();
+        self.progress.done.fetch_add(1, Ordering::Relaxed);
+        Ok(sum as f64 / times.len() as f64 / 1e9)
+    }
+
+    pub fn outputs(&self) -> &Outputs {
+        &self.options.outputs
+    }
+
+    pub fn inputs(&self) -> &Inputs {
+        self.inputs
+    }
+
+    fn summarise(&self, job: Job, label: &str, finished: &Finished) -> Result<Summary> {
+        let scenario = self.scenario;
+        let config = job.config(scenario);
+        let predictor = config.predictor.as_ref().unwrap_or(&scenario.predictor).label();
+        let isolated = self.isolated(finished)?;
+        let isolated = isolated.as_ref().map(|times| {
+            move |prompt: u32, output: u32| times.borrow_mut().e2e(prompt, output).unwrap_or(Span::ZERO)
+        });
+        let metrics = &scenario.metrics;
+        let options = SummaryOptions {
+            percentiles: metrics.percentiles,
+            slo: metrics.slo(),
+            trim: Some(Trim { warmup: metrics.warmup_share, cooldown: metrics.cooldown_share }),
+            isolated: isolated.as_ref().map(|f| f as &dyn Fn(u32, u32) -> Span),
+        };
+        let run = RunRecord {
+            scheduler: label,
+            engine: scenario.engine.preset.name(),
+            profile: &self.inputs.profile.name,
+            predictor: Some(&predictor),
+            requests: &finished.records,
+            totals: &finished.totals,
+            classes: &finished.classes,
+        };
+        summarise(&run, &options)
+    }
+
+    /// Times alone, if the profile can tell them for the longest request that completed.
+    fn isolated(&self, finished: &Finished) -> Result<Option<RefCell<Isolated>>> {
+        let scenario = self.scenario;
+        let model = self.inputs.profile.model(self.inputs.kv_capacity_tokens(scenario))?;
+        let overhead = Span::from_secs(scenario.engine.host_overhead_s).unwrap_or_default();
+        let threshold = match u64::from(scenario.engine.long_prefill_threshold) {
+            0 => u64::MAX,
+            tokens => tokens,
+        };
+        let mut times = Isolated::new(model, overhead, scenario.engine.max_tokens_per_step.min(threshold));
+        let completed = || finished.records.iter().filter(|r| r.finish.is_some());
+        let longest = completed().max_by_key(|r| r.prompt_tokens + r.output_tokens);
+        let answers = longest.is_none_or(|r| times.e2e(r.prompt_tokens, r.output_tokens).is_ok());
+        Ok((times.is_exact() && answers).then(|| RefCell::new(times)))
+    }
+}
+
+/// Holds the digests of a repeated replay against the stored ones.
+fn unchanged(out: &Path, stored: &Manifest, made: &Manifest) -> Result<()> {
+    for (old, new) in stored.runs.iter().zip(&made.runs) {
+        if old.digest != new.digest {
+            return Err(Error::Check(format!(
+                "{}: run {} has digest {}, and the same scenario now gives {} (made by foretoken {}); \
+                 replace it with --overwrite",
+                out.display(),
+                old.label,
+                old.digest,
+                new.digest,
+                stored.foretoken
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn comparison(scenario: &Scenario, runs: &[RunResult], best_known_e2e_s: Vec<f64>) -> Result<Comparison> {
+    let contestants: Vec<Contestant<'_>> = runs
+        .chunks(scenario.replicates as usize)
+        .map(|runs| Contestant {
+            label: &runs[0].label,
+            runs: runs.iter().map(|r| Run { summary: &r.summary, requests: &r.records }).collect(),
+        })
+        .collect();
+    let references = crate::metrics::References { best_known_e2e_s, lower_bound_e2e_s: Vec::new() };
+    compare(&contestants, &references, LEVEL)
+}
