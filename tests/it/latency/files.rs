@@ -93,6 +93,39 @@ fn errors_name_file_line_and_key() {
 }
 
 #[test]
+fn tables_and_rooflines_are_checked_key_by_key() {
+    let (head, _) = GOOD.split_once("[timing").unwrap();
+    let table = |axis: &str, times: &str| {
+        let axes = "decodes = [1]\ncontext_sum_tokens = [0]\n";
+        error_of(&format!(
+            "{head}[timing.table]\noutside = \"clamp\"\nprefill_tokens = {axis}\n{axes}step_s = {times}\n"
+        ))
+    };
+    let cases = [
+        (table("[5, 5]", "[[[1]], [[1]]]"), "line 14, key timing.table.prefill_tokens", "increasing"),
+        (table("[]", "[]"), "line 14, key timing.table.prefill_tokens", "increasing"),
+        (table("[0, 5]", "[[[1]]]"), "line 17, key timing.table.step_s", "2 x 1 x 1"),
+        (table("[0, 5]", "[[[1]], [[-1]]]"), "line 17, key timing.table.step_s", "-1"),
+    ];
+    let mixtral = shipped::PROFILES.iter().find(|(n, _)| *n == "mixtral-8x7b-h100-tp2").unwrap().1;
+    let roofline = |from: &str, to: &str| error_of(&mixtral.replacen(from, to, 1));
+    let more = [
+        (roofline("compute_efficiency = 0.7", "compute_efficiency = 1.1"), "compute_efficiency", "(0, 1]"),
+        (
+            roofline("memory_bytes_per_s = 3350000000000.0", "memory_bytes_per_s = 0"),
+            "memory_bytes_per_s",
+            "> 0",
+        ),
+        (roofline("active = 2", "active = 9"), "timing.roofline.experts.active", "9 active of 8"),
+        (roofline("step_latency_s = 0", "step_latency_s = -0"), "all_reduce.step_latency_s", ">= 0"),
+        (roofline("head_bytes = 131072000.0", "head_bytes = inf"), "timing.roofline.head_bytes", "inf"),
+    ];
+    for (error, place, rest) in cases.into_iter().chain(more) {
+        assert!(error.contains(place) && error.contains(rest), "wanted `{place}` and `{rest}`: {error}");
+    }
+}
+
+#[test]
 fn noise_is_refused_and_its_absence_is_not() {
     let error = error_of(&format!("{GOOD}[noise]\nkind = \"log-normal\"\nsigma = 0.1\n"));
     assert!(error.contains("line 16, key noise.kind") && error.contains("draws no noise"), "{error}");
