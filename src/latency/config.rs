@@ -121,11 +121,11 @@ impl Config {
         let hidden = self.count("hidden_size")?;
         let head_dim = match self.optional("head_dim")? {
             Some(dim) => dim,
-            None if hidden % heads == 0 => hidden / heads,
+            None if hidden.is_multiple_of(heads) => hidden / heads,
             None => return Err(self.missing("head_dim", "hidden_size is no multiple of num_attention_heads")),
         };
         let kv_heads = self.optional("num_key_value_heads")?.unwrap_or(heads);
-        if heads % kv_heads != 0 {
+        if !heads.is_multiple_of(kv_heads) {
             return Err(self.refuse("num_key_value_heads", "it does not divide num_attention_heads"));
         }
         let bias = self.flag("attention_bias");

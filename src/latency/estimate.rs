@@ -120,18 +120,18 @@ impl Origin {
     /// Why `tp` devices cannot share the model evenly, if they cannot.
     fn indivisible(&self, tp: u64) -> Option<String> {
         let m = &self.model;
-        if tp == 0 || m.attention.heads() % tp != 0 {
+        if tp == 0 || !m.attention.heads().is_multiple_of(tp) {
             return Some(format!("{} attention heads", m.attention.heads()));
         }
         if let Attention::Grouped(a) = &m.attention
-            && a.kv_heads % tp != 0
-            && tp % a.kv_heads != 0
+            && !a.kv_heads.is_multiple_of(tp)
+            && !tp.is_multiple_of(a.kv_heads)
         {
             return Some(format!("{} KV heads", a.kv_heads));
         }
         let experts = m.moe.as_ref().map(|e| [e.intermediate, e.shared_intermediate]);
         let widths = [m.dense_intermediate].into_iter().chain(experts.into_iter().flatten());
-        widths.into_iter().find(|w| w % tp != 0).map(|w| format!("feed-forward width {w}"))
+        widths.into_iter().find(|w| !w.is_multiple_of(tp)).map(|w| format!("feed-forward width {w}"))
     }
 
     /// Degrees of tensor parallelism that divide the model, up to 64.

@@ -288,6 +288,10 @@ impl Profile {
         if let Some(power) = &self.power {
             quantity("power", "idle_w", power.idle_w)?;
             quantity("power", "active_w", power.active_w)?;
+            if power.active_w < power.idle_w {
+                let what = format!("{} W active is less than {} W idle", power.active_w, power.idle_w);
+                return Err(Flaw::new("power.active_w", what, "correct one of them"));
+            }
         }
         match &self.timing {
             Timing::Linear(m) => m.check(),

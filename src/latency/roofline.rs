@@ -88,6 +88,10 @@ impl Experts {
         let count = self.count as f64;
         count * (1.0 - libm::pow(1.0 - self.active as f64 / count, tokens as f64))
     }
+
+    fn bytes(&self, tokens: u64) -> f64 {
+        self.bytes_per_expert * self.touched(tokens)
+    }
 }
 
 /// All-reduces of a tensor-parallel step: `step_latency_s + bytes_per_token·n / link_bytes_per_s`.
@@ -184,14 +188,21 @@ pub(super) struct Timed {
     bytes_per_s: f64,
     /// Decode attention is linear in context on both sides of the roof, so its slope is known.
     decode_context_s: f64,
+    /// Bytes of the experts that 0, 1, 2... tokens touch: a power is the dearest term of a decode step.
+    expert_bytes: Vec<f64>,
 }
+
+/// Tokens up to which the experts' bytes are worked out beforehand: any usual batch of decodes.
+const TABULATED_TOKENS: u64 = 1_024;
 
 impl Timed {
     pub fn new(law: &Roofline) -> Timed {
         let attention_flops_per_s = law.attention_flops_per_s * law.compute_efficiency;
         let bytes_per_s = law.memory_bytes_per_s * law.bandwidth_efficiency;
         let compute_s = law.decode_flops_per_context_token / attention_flops_per_s;
+        let tabulated = |e: &Experts| (0..=TABULATED_TOKENS).map(|tokens| e.bytes(tokens)).collect();
         Timed {
+            expert_bytes: law.experts.as_ref().map_or(Vec::new(), tabulated),
             matmul_flops_per_s: law.matmul_flops_per_s * law.compute_efficiency,
             attention_flops_per_s,
             bytes_per_s,
@@ -232,7 +243,7 @@ impl Timed {
     fn experts(&self, tokens: u64) -> Work {
         self.law.experts.as_ref().map_or(Work { flops: 0.0, bytes: 0.0 }, |e| Work {
             flops: e.flops_per_token * tokens as f64,
-            bytes: e.bytes_per_expert * e.touched(tokens),
+            bytes: self.expert_bytes.get(tokens as usize).copied().unwrap_or_else(|| e.bytes(tokens)),
         })
     }
 }

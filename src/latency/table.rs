@@ -20,7 +20,7 @@ pub struct Table {
     pub decodes: Vec<u64>,
     /// Grid points: sum of decode contexts, tokens, increasing.
     pub context_sum_tokens: Vec<u64>,
-    /// Seconds, indexed by [prefill_tokens][decodes][context_sum_tokens].
+    /// Seconds; indices run over `prefill_tokens`, then `decodes`, then `context_sum_tokens`.
     pub step_s: Vec<Vec<Vec<f64>>>,
 }
 

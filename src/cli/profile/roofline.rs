@@ -58,7 +58,8 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
     };
     let model = ModelShape::load(&args.config)?;
     let hardware = Hardware::load(&args.hardware)?;
-    let profile = Origin { serving, model, hardware }.estimate(&name(args)?)?;
+    let name = name(args, &hardware)?;
+    let profile = Origin { serving, model, hardware }.estimate(&name)?;
     let text = toml::to_string(&profile).map_err(|e| Error::Usage(e.to_string()))?;
     match &args.out {
         Some(path) => {
@@ -71,13 +72,16 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
 }
 
 /// Name of the profile: the output file's without its ending, else what it is made of.
-fn name(args: &Args) -> Result<String> {
+fn name(args: &Args, hardware: &Hardware) -> Result<String> {
     let stem = |path: &Path| path.file_stem().map(|s| s.to_string_lossy().into_owned());
     match &args.out {
         Some(path) => stem(path).ok_or_else(|| {
             Error::input(Place::file(path), "the path names no file", "end it with NAME.toml")
         }),
-        None => Ok(format!("{}-tp{}", args.hardware.replace(['/', '\\'], "-"), args.tp)),
+        None => {
+            let config = args.config.trim_end_matches(".json").rsplit(['/', '\\']).next().unwrap_or("model");
+            Ok(format!("{config}-{}-tp{}", hardware.name, args.tp))
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Profile files: what ships, what is refused, and where the error points.
 
 use foretoken::error::Error;
-use foretoken::latency::{Profile, shipped};
+use foretoken::latency::{Hardware, Profile, shipped};
 use std::path::Path;
 
 const GOOD: &str = r#"schema = 1
@@ -24,21 +24,36 @@ fn error_of(text: &str) -> String {
     Profile::parse("p.toml", text).unwrap_err().to_string()
 }
 
-#[test]
-fn every_file_ships_under_its_own_name() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles");
-    let mut files: Vec<String> = std::fs::read_dir(folder)
+/// Sorted names, without ending, of the files in a folder.
+fn names_in(folder: &str, ending: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|e| e.unwrap().path())
-        .filter(|p| p.extension().is_some_and(|x| x == "toml"))
+        .filter(|p| p.extension().is_some_and(|x| x == ending))
         .map(|p| p.file_stem().unwrap().to_str().unwrap().to_string())
         .collect();
-    files.sort();
-    let mut shipped: Vec<String> = shipped::names().map(String::from).collect();
-    shipped.sort();
-    assert_eq!(files, shipped);
+    names.sort();
+    names
+}
+
+#[test]
+fn every_file_ships_under_its_own_name() {
+    let folders = [
+        ("profiles", "toml", shipped::PROFILES),
+        ("profiles/hardware", "toml", shipped::HARDWARE),
+        ("profiles/models", "json", shipped::MODELS),
+    ];
+    for (folder, ending, shipped) in folders {
+        let mut names: Vec<&str> = shipped.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        assert_eq!(names, names_in(folder, ending));
+    }
     for name in shipped::names() {
         assert_eq!(Profile::load(name).unwrap().name, name);
+    }
+    for (name, _) in shipped::HARDWARE {
+        assert_eq!(Hardware::load(name).unwrap().name, *name);
     }
 }
 
@@ -86,6 +101,11 @@ fn errors_name_file_line_and_key() {
         (replaced("schema = 1", ""), "key schema", "add `schema = 1`"),
         (replaced("name = \"p\"", "name = \"\""), "line 2, key name", "empty"),
         (error_of(&format!("{GOOD}[power]\nidle_w = -1\nactive_w = 1\n")), "line 16, key power.idle_w", "-1"),
+        (
+            error_of(&format!("{GOOD}[power]\nidle_w = 2\nactive_w = 1\n")),
+            "line 17, key power.active_w",
+            "less",
+        ),
     ];
     for (error, place, rest) in cases {
         assert!(error.contains(place) && error.contains(rest), "wanted `{place}` and `{rest}`: {error}");

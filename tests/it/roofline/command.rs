@@ -60,6 +60,7 @@ fn a_configuration_file_of_a_published_model_will_do() {
     let args = ["profile", "roofline", "--config", config, "--hardware", "h200-sxm", "--tp", "8"];
     let text = stdout(&[&args[..], &["--dtype", "fp8", "--kv-dtype", "bf16"]].concat());
     let profile = Profile::parse("p.toml", &text).unwrap();
+    assert_eq!(profile.name, "config-h200-sxm-tp8");
     assert!(profile.description.contains("DeepseekV3ForCausalLM of 671.0 B"), "{}", profile.description);
     let refused = foretoken(&[&args[..], &["--dtype", "fp9"]].concat());
     assert!(String::from_utf8_lossy(&refused.stderr).contains("`fp8`?"));
