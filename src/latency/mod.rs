@@ -4,19 +4,30 @@
 //! shape alone, which is what lets the engine run quiet stretches of decode steps in a tight loop.
 //! A [`Profile`] is such a model in a file, with its origin and its limits.
 
+mod config;
+mod estimate;
+mod hardware;
 mod isolated;
 mod linear;
 mod model;
 mod polynomial;
 mod profile;
+mod roofline;
+mod shape;
 pub mod shipped;
 mod source;
+mod table;
 
+pub use estimate::{Origin, Serving};
+pub use hardware::{DevicePower, Dtype, Hardware, Link, Memory, Price};
 pub use isolated::Isolated;
 pub use linear::Linear;
 pub use polynomial::Polynomial;
 pub use profile::{Domain, How, Kv, Noise, NoiseKind, Power, Profile, Provenance, SCHEMA, Timing};
+pub use roofline::{AllReduce, Experts, Roofline};
+pub use shape::{Attention, Grouped, Latent, ModelShape, Moe};
 pub use source::Source;
+pub use table::{Outside, Table};
 
 use crate::error::Result;
 use crate::time::Span;

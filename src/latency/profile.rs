@@ -1,10 +1,13 @@
 //! Profiles: a latency model with its origin, domain, noise, KV memory and power, in one TOML file.
 
+use super::estimate::Origin;
 use super::linear::Linear;
 use super::model::Model;
 use super::polynomial::{Polynomial, ReplicaPolynomial};
+use super::roofline::{Roofline, Timed};
 use super::shipped;
 use super::source::Source;
+use super::table::Table;
 use super::{LatencyModel, StepShape};
 use crate::error::{Error, Place, Result};
 use schemars::JsonSchema;
@@ -40,6 +43,9 @@ pub struct Profile {
     /// Power draw of one replica; without it, no energy is reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub power: Option<Power>,
+    /// What an analytic profile was computed from: a record, which no result depends on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
 }
 
 /// The latency model of a profile.
@@ -48,6 +54,10 @@ pub struct Profile {
 pub enum Timing {
     /// A sum of terms linear in the aggregates of the step.
     Linear(Linear),
+    /// Interpolation in a measured grid.
+    Table(Table),
+    /// Work over peak rates, part by part.
+    Roofline(Roofline),
     /// A quadratic in prefill tokens plus a quadratic in KV utilisation.
     Polynomial(Polynomial),
 }
@@ -57,6 +67,8 @@ impl Timing {
     pub fn kind(&self) -> &'static str {
         match self {
             Timing::Linear(_) => "linear",
+            Timing::Table(_) => "table",
+            Timing::Roofline(_) => "roofline",
             Timing::Polynomial(_) => "polynomial",
         }
     }
@@ -221,7 +233,7 @@ impl Profile {
     /// The profile in file `name`, or the shipped one of that name. Something with a slash or ending in
     /// `.toml` is a file.
     pub fn load(name: &str) -> Result<Profile> {
-        if name.contains(['/', '\\']) || name.ends_with(".toml") {
+        if shipped::is_path(name) {
             let text = std::fs::read_to_string(name).map_err(|e| Error::io(name, e))?;
             return Profile::parse(name, &text);
         }
@@ -247,11 +259,18 @@ impl Profile {
 
     /// The latency model, on a replica whose KV memory holds `kv_capacity_tokens`.
     pub fn model(&self, kv_capacity_tokens: u64) -> Result<Box<dyn LatencyModel>> {
-        self.check().map_err(|flaw| Error::input(Place::key(flaw.key), flaw.what, flaw.help))?;
+        self.checked()?;
         Ok(match &self.timing {
             Timing::Linear(m) => Model::boxed(m.clone(), self),
+            Timing::Table(m) => Model::boxed(m.clone(), self),
+            Timing::Roofline(m) => Model::boxed(Timed::new(m), self),
             Timing::Polynomial(m) => Model::boxed(ReplicaPolynomial::new(m, kv_capacity_tokens)?, self),
         })
+    }
+
+    /// Refuses unusable values, by key.
+    pub(super) fn checked(&self) -> Result<()> {
+        self.check().map_err(|flaw| Error::input(Place::key(flaw.key), flaw.what, flaw.help))
     }
 
     fn check(&self) -> std::result::Result<(), Flaw> {
@@ -269,9 +288,15 @@ impl Profile {
         if let Some(power) = &self.power {
             quantity("power", "idle_w", power.idle_w)?;
             quantity("power", "active_w", power.active_w)?;
+            if power.active_w < power.idle_w {
+                let what = format!("{} W active is less than {} W idle", power.active_w, power.idle_w);
+                return Err(Flaw::new("power.active_w", what, "correct one of them"));
+            }
         }
         match &self.timing {
             Timing::Linear(m) => m.check(),
+            Timing::Table(m) => m.check(),
+            Timing::Roofline(m) => m.check(),
             Timing::Polynomial(m) => m.check(),
         }
     }

@@ -1,15 +1,40 @@
-//! The profiles that come with the program, inside it.
+//! The profiles, devices and model configurations that come with the program, inside it.
 
 macro_rules! shipped {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../profiles/", $name, ".toml")))),*]
+    ($folder:literal, $ending:literal, $($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../profiles/", $folder, $name, $ending)))),*]
     };
 }
 
 /// Name and TOML text of every shipped profile, in listing order.
-pub const PROFILES: &[(&str, &str)] = shipped!["dynamo-polynomial", "unit"];
+pub const PROFILES: &[(&str, &str)] = shipped![
+    "",
+    ".toml",
+    "llama3-8b-h100",
+    "qwen2.5-7b-h100",
+    "llama3-70b-h100-tp2",
+    "llama3-70b-h100-tp4",
+    "llama3-70b-h100-tp8",
+    "mixtral-8x7b-h100-tp2",
+    "mixtral-8x7b-h100-tp4",
+    "dynamo-polynomial",
+    "unit",
+];
+
+/// Name and TOML text of every shipped device, in listing order.
+pub const HARDWARE: &[(&str, &str)] =
+    shipped!["hardware/", ".toml", "a100-80g-sxm", "h100-sxm", "h200-sxm", "l40s"];
+
+/// Name and JSON text of every shipped model configuration, in listing order.
+pub const MODELS: &[(&str, &str)] =
+    shipped!["models/", ".json", "llama3-8b", "llama3-70b", "qwen2.5-7b", "mixtral-8x7b"];
 
 /// Names of the shipped profiles, in listing order.
 pub fn names() -> impl Iterator<Item = &'static str> {
     PROFILES.iter().map(|(name, _)| *name)
+}
+
+/// Whether `name` is a file rather than the name of something shipped: it has a slash or a file's ending.
+pub(super) fn is_path(name: &str) -> bool {
+    name.contains(['/', '\\']) || name.ends_with(".toml") || name.ends_with(".json")
 }

@@ -90,6 +90,7 @@ fn serve(requests: &mut [Request], model: &mut dyn LatencyModel) -> u64 {
 }
 
 #[test]
+#[allow(clippy::print_stderr, reason = "says why it skips")]
 fn polynomial_meets_dynamo() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/peers/dynamo/polynomial_1000.csv");
     if !file.exists() {

@@ -1,7 +1,7 @@
 //! Profile files: what ships, what is refused, and where the error points.
 
 use foretoken::error::Error;
-use foretoken::latency::{Profile, shipped};
+use foretoken::latency::{Hardware, Profile, shipped};
 use std::path::Path;
 
 const GOOD: &str = r#"schema = 1
@@ -24,21 +24,36 @@ fn error_of(text: &str) -> String {
     Profile::parse("p.toml", text).unwrap_err().to_string()
 }
 
-#[test]
-fn every_file_ships_under_its_own_name() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles");
-    let mut files: Vec<String> = std::fs::read_dir(folder)
+/// Sorted names, without ending, of the files in a folder.
+fn names_in(folder: &str, ending: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|e| e.unwrap().path())
-        .filter(|p| p.extension().is_some_and(|x| x == "toml"))
+        .filter(|p| p.extension().is_some_and(|x| x == ending))
         .map(|p| p.file_stem().unwrap().to_str().unwrap().to_string())
         .collect();
-    files.sort();
-    let mut shipped: Vec<String> = shipped::names().map(String::from).collect();
-    shipped.sort();
-    assert_eq!(files, shipped);
+    names.sort();
+    names
+}
+
+#[test]
+fn every_file_ships_under_its_own_name() {
+    let folders = [
+        ("profiles", "toml", shipped::PROFILES),
+        ("profiles/hardware", "toml", shipped::HARDWARE),
+        ("profiles/models", "json", shipped::MODELS),
+    ];
+    for (folder, ending, shipped) in folders {
+        let mut names: Vec<&str> = shipped.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        assert_eq!(names, names_in(folder, ending));
+    }
     for name in shipped::names() {
         assert_eq!(Profile::load(name).unwrap().name, name);
+    }
+    for (name, _) in shipped::HARDWARE {
+        assert_eq!(Hardware::load(name).unwrap().name, *name);
     }
 }
 
@@ -86,8 +101,46 @@ fn errors_name_file_line_and_key() {
         (replaced("schema = 1", ""), "key schema", "add `schema = 1`"),
         (replaced("name = \"p\"", "name = \"\""), "line 2, key name", "empty"),
         (error_of(&format!("{GOOD}[power]\nidle_w = -1\nactive_w = 1\n")), "line 16, key power.idle_w", "-1"),
+        (
+            error_of(&format!("{GOOD}[power]\nidle_w = 2\nactive_w = 1\n")),
+            "line 17, key power.active_w",
+            "less",
+        ),
     ];
     for (error, place, rest) in cases {
+        assert!(error.contains(place) && error.contains(rest), "wanted `{place}` and `{rest}`: {error}");
+    }
+}
+
+#[test]
+fn tables_and_rooflines_are_checked_key_by_key() {
+    let (head, _) = GOOD.split_once("[timing").unwrap();
+    let table = |axis: &str, times: &str| {
+        let axes = "decodes = [1]\ncontext_sum_tokens = [0]\n";
+        error_of(&format!(
+            "{head}[timing.table]\noutside = \"clamp\"\nprefill_tokens = {axis}\n{axes}step_s = {times}\n"
+        ))
+    };
+    let cases = [
+        (table("[5, 5]", "[[[1]], [[1]]]"), "line 14, key timing.table.prefill_tokens", "increasing"),
+        (table("[]", "[]"), "line 14, key timing.table.prefill_tokens", "increasing"),
+        (table("[0, 5]", "[[[1]]]"), "line 17, key timing.table.step_s", "2 x 1 x 1"),
+        (table("[0, 5]", "[[[1]], [[-1]]]"), "line 17, key timing.table.step_s", "-1"),
+    ];
+    let mixtral = shipped::PROFILES.iter().find(|(n, _)| *n == "mixtral-8x7b-h100-tp2").unwrap().1;
+    let roofline = |from: &str, to: &str| error_of(&mixtral.replacen(from, to, 1));
+    let more = [
+        (roofline("compute_efficiency = 0.7", "compute_efficiency = 1.1"), "compute_efficiency", "(0, 1]"),
+        (
+            roofline("memory_bytes_per_s = 3350000000000.0", "memory_bytes_per_s = 0"),
+            "memory_bytes_per_s",
+            "> 0",
+        ),
+        (roofline("active = 2", "active = 9"), "timing.roofline.experts.active", "9 active of 8"),
+        (roofline("step_latency_s = 0", "step_latency_s = -0"), "all_reduce.step_latency_s", ">= 0"),
+        (roofline("head_bytes = 131072000.0", "head_bytes = inf"), "timing.roofline.head_bytes", "inf"),
+    ];
+    for (error, place, rest) in cases.into_iter().chain(more) {
         assert!(error.contains(place) && error.contains(rest), "wanted `{place}` and `{rest}`: {error}");
     }
 }

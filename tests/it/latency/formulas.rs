@@ -1,6 +1,6 @@
 //! The formulas of the kinds, by hand and against transcriptions.
 
-use foretoken::latency::{Chunk, LatencyModel, Profile, StepShape};
+use foretoken::latency::{Chunk, Profile, StepShape};
 use foretoken::time::Span;
 use proptest::prelude::*;
 
@@ -54,6 +54,43 @@ fn what_is_no_duration_says_which_quantity() {
     assert!(error.contains("timing.polynomial.decode_ms"), "{error}");
     let error = profile(negative).model(0).err().unwrap().to_string();
     assert!(error.contains("kv.blocks"), "{error}");
+}
+
+const TABLE: &str = "[timing.table]\noutside = \"error\"\nprefill_tokens = [0, 100]\ndecodes = [0, 4, 8]\n\
+                     context_sum_tokens = [0, 1000]\n\
+                     step_s = [[[0, 1], [2, 3], [4, 5]], [[10, 11], [12, 13], [20, 21]]]\n";
+
+#[test]
+fn tables_are_linear_between_their_points() {
+    let mut model = profile(TABLE).model(0).unwrap();
+    let whole = |new| [Chunk { context: 0, new }];
+    let cases = [
+        (0, 0, 0, 0.0),
+        (0, 8, 1000, 5.0),
+        (100, 8, 1000, 21.0),
+        (0, 2, 0, 1.0),
+        (0, 4, 250, 2.25),
+        (25, 4, 0, 4.5),
+        // Corners 12, 13, 20, 21 and 2, 3, 4, 5, each a quarter; half way between the two means.
+        (50, 6, 500, 10.0),
+    ];
+    for (prefill, decodes, context_sum, seconds) in cases {
+        let chunk = whole(prefill);
+        let shape = shape(if prefill > 0 { &chunk } else { &[] }, decodes, context_sum);
+        assert_eq!(model.step(&shape).unwrap(), Span::from_secs(seconds).unwrap(), "{shape:?}");
+        assert!(model.in_domain(&shape));
+    }
+}
+
+#[test]
+fn tables_refuse_or_clamp_what_lies_outside() {
+    let mut strict = profile(TABLE).model(0).unwrap();
+    let error = strict.step(&shape(&[], 9, 0)).unwrap_err().to_string();
+    assert!(error.contains("9 decode rows lie outside of the table's 0 to 8"), "{error}");
+    assert!(!strict.in_domain(&shape(&[], 9, 0)));
+    let mut clamped = profile(&TABLE.replace("error", "clamp")).model(0).unwrap();
+    assert_eq!(clamped.step(&shape(&[], 9, 5_000)).unwrap(), Span(5_000_000_000));
+    assert!(!clamped.in_domain(&shape(&[], 9, 5_000)));
 }
 
 /// The rule of Dynamo's default timing, as its publication reads: averages first.
