@@ -158,9 +158,21 @@ impl Marks<'_> {
             };
             if area.left < area.right && area.top < area.bottom {
                 canvas.rect(area, Fill::solid(look.colour), &self.tag(series, "bars"));
+                self.brand(area, a.1, look, canvas);
             }
             self.error_bar(d, (a.0 + b.0) / 2.0, Look { colour: self.theme.ink, ..look }, canvas);
         }
+    }
+
+    /// The series' marker at the foot of its bar, for readers without colour.
+    fn brand(&self, bar: Rect, foot: f64, look: Look, canvas: &mut dyn Canvas) {
+        let room = self.theme.px(MARKER_PX) * 4.0;
+        if bar.right - bar.left < room || bar.bottom - bar.top < room {
+            return;
+        }
+        let up = if foot >= bar.bottom { bar.bottom - room * 0.6 } else { bar.top + room * 0.6 };
+        let centre = ((bar.left + bar.right) / 2.0, up);
+        inset(centre, look, self.theme, canvas);
     }
 
     fn cells(&self, series: &Series, grid: &Grid, canvas: &mut dyn Canvas) {
@@ -223,6 +235,18 @@ pub(super) fn marker(at: Point, look: Look, theme: &Theme, canvas: &mut dyn Canv
     }
 }
 
+/// A marker cut out of an area.
+fn inset(at: Point, look: Look, theme: &Theme, canvas: &mut dyn Canvas) {
+    let mut layer = |radius: f64, fill: Fill| match outline(look.shape, at, radius) {
+        Some(corners) => canvas.polygon(&corners, fill, ""),
+        None => canvas.circle(at, radius, fill, ""),
+    };
+    layer(theme.px(MARKER_PX), Fill::solid(theme.background));
+    if look.hollow {
+        layer(theme.px(MARKER_PX - 0.9), Fill::solid(look.colour));
+    }
+}
+
 /// Corners of a shape about as large as a disc of `radius`; none for the disc itself.
 fn outline(shape: Shape, (x, y): Point, radius: f64) -> Option<Vec<Point>> {
     let corners: &[Point] = match shape {
@@ -254,6 +278,7 @@ pub(super) fn sample(
     }
     if has(|m| matches!(m, Mark::Bars(_))) {
         canvas.rect(area, Fill::solid(look.colour), "");
+        inset(centre, look, theme, canvas);
     }
     if line {
         let pen = Pen { colour: look.colour, width: theme.px(LINE_PX), dash: look.dash };
