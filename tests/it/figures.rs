@@ -425,22 +425,26 @@ fn series(x_log: bool, y_log: bool) -> impl Strategy<Value = Series> {
     })
 }
 
+/// An axis that follows its data or has a range of its own, which may miss them.
+fn axis(log: bool, label: &'static str) -> impl Strategy<Value = Axis> {
+    let axis = if log { Axis::log(label, "s") } else { Axis::linear(label, "s") };
+    prop::option::weighted(0.3, values(log, 2..3)).prop_map(move |ends| match ends {
+        Some(ends) if ends[0] != ends[1] => axis.clone().range(ends[0].min(ends[1]), ends[0].max(ends[1])),
+        _ => axis.clone(),
+    })
+}
+
 fn panel(x_log: bool, y_log: bool) -> impl Strategy<Value = Panel> {
-    let axis = |log: bool, label: &str| match log {
-        true => Axis::log(label, "s"),
-        false => Axis::linear(label, "s"),
-    };
-    let (x, y) = (axis(x_log, "Request rate"), axis(y_log, "Latency"));
+    let axes = (axis(x_log, "Request rate"), axis(y_log, "Latency"));
     let references = prop::collection::vec((values(x_log, 1..2), values(y_log, 1..2), "[A-Z]{0,5}"), 0..2);
-    (prop::collection::vec(series(x_log, y_log), 0..12), references, any::<bool>()).prop_map(
-        move |(mut series, references, strip)| {
+    let pair = |(x, y, label): (Vec<f64>, Vec<f64>, String)| {
+        [At::X(x[0]), At::Y(y[0])].map(|at| Reference { at, label: label.clone() })
+    };
+    (axes, prop::collection::vec(series(x_log, y_log), 0..12), references, any::<bool>()).prop_map(
+        move |((x, y), mut series, references, strip)| {
             series.iter_mut().enumerate().for_each(|(i, s)| s.name.push_str(&i.to_string()));
-            let pair = |(x, y, label): (Vec<f64>, Vec<f64>, String)| {
-                [(At::X(x[0]), label.clone()), (At::Y(y[0]), label)]
-            };
-            let references = references.into_iter().flat_map(pair).map(|(at, label)| Reference { at, label });
             let label = strip.then(|| "(a) one replica".to_owned());
-            Panel { label, x: x.clone(), y: y.clone(), series, references: references.collect() }
+            Panel { label, x, y, series, references: references.into_iter().flat_map(pair).collect() }
         },
     )
 }

@@ -15,6 +15,8 @@ const MARKER_PX: f64 = 2.0;
 /// Lines with more points than this carry a few markers instead of one per point.
 const FEW: usize = 15;
 const MARKERS: usize = 5;
+/// Far below a canvas unit, far above rounding.
+const HAIR: f64 = 1e-3;
 /// Share of a category taken by its bars.
 const GROUP: f64 = 0.76;
 
@@ -74,8 +76,14 @@ impl Marks<'_> {
         data.iter().map(|d| self.point(d.x, d.y)).collect()
     }
 
+    /// The frame and a hair around it, so that rounding never cuts off what runs along its edge.
+    fn view(&self) -> Rect {
+        let Rect { left, top, right, bottom } = self.at.frame;
+        Rect { left: left - HAIR, top: top - HAIR, right: right + HAIR, bottom: bottom + HAIR }
+    }
+
     fn shows(&self, point: Point) -> bool {
-        let f = self.at.frame;
+        let f = self.view();
         (f.left..=f.right).contains(&point.0) && (f.top..=f.bottom).contains(&point.1)
     }
 
@@ -94,7 +102,7 @@ impl Marks<'_> {
             if stepped { stairs(&points) } else { points }
         };
         let ring: Vec<Point> = edge(1).into_iter().chain(edge(2).into_iter().rev()).collect();
-        let ring = clip::area(&ring, self.at.frame);
+        let ring = clip::area(&ring, self.view());
         if ring.len() > 2 {
             let fill = Fill { colour: self.look(series).colour, opacity: BAND_OPACITY };
             canvas.polygon(&ring, fill, &self.tag(series, "band"));
@@ -106,7 +114,7 @@ impl Marks<'_> {
         let look = self.look(series);
         let pen = Pen { colour: look.colour, width: self.theme.px(LINE_PX), dash: look.dash };
         let tag = self.tag(series, series.mark.kind());
-        for part in clip::path(&path, self.at.frame) {
+        for part in clip::path(&path, self.view()) {
             canvas.polyline(&part, &pen, &tag);
         }
         let points = self.points(data);
@@ -137,7 +145,7 @@ impl Marks<'_> {
         let [lo, hi] = ends.map(|v| self.at.y.at(v));
         let caps = [lo, hi].map(|y| [(x - half, y), (x + half, y)]);
         for stroke in [[(x, lo), (x, hi)], caps[0], caps[1]] {
-            for part in clip::path(&stroke, self.at.frame) {
+            for part in clip::path(&stroke, self.view()) {
                 canvas.polyline(&part, &pen, "");
             }
         }
