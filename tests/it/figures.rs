@@ -1,12 +1,18 @@
 //! Figures: what is drawn is what was given, every word is legible, nothing is clipped, and the same spec gives
 //! the same bytes.
 
+use std::collections::BTreeMap;
+
 use foretoken::report::charts::{Distributions, ecdf_figure, response_over_load};
 use foretoken::report::figure::{
-    At, Axis, Datum, FigureSpec, Grid, Intervals, Legend, Mark, Panel, Reference, Scale, Series, Style,
-    Width, data, render, write,
+    At, Axis, Datum, FigureSpec, Grid, Intervals, Legend, Mark, Panel, Reference, Series, Style, Width, data,
+    render, write,
 };
 use proptest::prelude::*;
+
+use reader::{Drawn, Frame, Row, TOLERANCE, Word, rows};
+
+mod reader;
 
 const STYLES: [Style; 3] = [Style::Paper, Style::Slides, Style::Dark];
 const SCHEDULERS: [&str; 5] = ["fcfs", "sjf-oracle", "sjf-predicted", "aging", "tie-sjf"];
@@ -184,5 +190,296 @@ fn the_gallery_writes_three_files_each() {
         let left =
             std::fs::read_dir(dir).expect("readable").filter_map(|e| e.ok()?.file_name().into_string().ok());
         assert_eq!(left.filter(|n| n.starts_with('.')).count(), 0, "parts are renamed");
+    }
+}
+
+/// Everything in the data file is drawn where it says, and nothing else is drawn.
+fn check_data(drawn: &Drawn, csv: &str) {
+    let mut groups: BTreeMap<(usize, String, String), Vec<Row>> = BTreeMap::new();
+    for row in rows(csv) {
+        groups.entry((row.panel, row.series.clone(), row.kind.clone())).or_default().push(row);
+    }
+    for ((panel, series, kind), rows) in &groups {
+        let frame = &drawn.frames[*panel];
+        let path = |kind: &str| {
+            let found = drawn.paths.get(&(*panel, series.clone(), kind.to_owned()));
+            found.map_or(&[][..], |paths| &paths[..])
+        };
+        match kind.as_str() {
+            "line" | "step" => check_line(frame, rows, path(kind), kind == "step"),
+            "bars" => check_bars(frame, rows, path(kind)),
+            "cell" => check_cells(frame, rows, path(kind)),
+            _ => {}
+        }
+        if ["line", "step", "band"].contains(&kind.as_str()) {
+            let vertices: Vec<_> = path("band").iter().flatten().copied().collect();
+            let ends = |r: &Row| [r.numbers[2], r.numbers[3]].map(|end| Some((r.numbers[0]?, end?)));
+            for (x, y) in rows.iter().flat_map(ends).flatten() {
+                let lonely = rows.len() < 3;
+                assert!(
+                    lonely || is_drawn(frame, (x, y), &vertices),
+                    "end {y} at {x} of {series} is not drawn"
+                );
+            }
+        }
+    }
+    let known = |(panel, series, kind): &(usize, String, String)| {
+        let has = |kind: &str| groups.contains_key(&(*panel, series.clone(), kind.to_owned()));
+        has(kind) || kind == "band" && (has("line") || has("step"))
+    };
+    assert!(drawn.paths.keys().all(known), "something is drawn that the data lack");
+}
+
+/// Whether a value stands among `vertices`, or out of the frame.
+fn is_drawn(frame: &Frame, (x, y): (f64, f64), vertices: &[(f64, f64)]) -> bool {
+    let hidden = !(frame.x.lo..=frame.x.hi).contains(&x) || !(frame.y.lo..=frame.y.hi).contains(&y);
+    hidden || vertices.iter().any(|&v| close(v, (frame.x.at(x), frame.y.at(y))))
+}
+
+fn close(a: (f64, f64), b: (f64, f64)) -> bool {
+    (a.0 - b.0).abs() <= TOLERANCE && (a.1 - b.1).abs() <= TOLERANCE
+}
+
+fn check_line(frame: &Frame, rows: &[Row], paths: &[Vec<(f64, f64)>], stepped: bool) {
+    let vertices: Vec<(f64, f64)> = paths.iter().flatten().copied().collect();
+    let value = |r: &Row| (r.numbers[0].expect("x"), r.numbers[1].expect("y"));
+    let points: Vec<(f64, f64)> = rows.iter().map(value).collect();
+    if points.len() > 1 {
+        for point in &points {
+            assert!(is_drawn(frame, *point, &vertices), "{point:?} is not drawn");
+        }
+    }
+    let mut expected: Vec<(f64, f64)> = points.iter().map(|p| (frame.x.at(p.0), frame.y.at(p.1))).collect();
+    if stepped {
+        let corners: Vec<_> = expected.windows(2).map(|w| (w[1].0, w[0].1)).collect();
+        expected.extend(corners);
+    }
+    for vertex in vertices {
+        let known = expected.iter().any(|&e| close(e, vertex)) || frame.on_edge(vertex);
+        assert!(known, "a line passes {vertex:?}, which is not in the data");
+    }
+}
+
+fn check_bars(frame: &Frame, rows: &[Row], rects: &[Vec<(f64, f64)>]) {
+    for row in rows {
+        let y = row.numbers[1].expect("y");
+        let ends = [frame.y.at(y), frame.y.at(0.0)];
+        let (top, bottom) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
+        let fits =
+            |r: &Vec<(f64, f64)>| (r[0].1 - top).abs() <= TOLERANCE && (r[1].1 - bottom).abs() <= TOLERANCE;
+        assert!(bottom - top < 2.0 || rects.iter().any(fits), "no bar of height {y}");
+    }
+}
+
+fn check_cells(frame: &Frame, rows: &[Row], rects: &[Vec<(f64, f64)>]) {
+    let filled = rows.iter().filter(|r| r.numbers[6].is_some());
+    assert_eq!(filled.clone().count(), rects.len());
+    for (row, rect) in filled.zip(rects) {
+        let [x, y, _, _, x2, y2, _] = row.numbers.map(|n| n.unwrap_or(f64::NAN));
+        assert!(
+            close(rect[0], (frame.x.at(x), frame.y.at(y2)))
+                && close(rect[1], (frame.x.at(x2), frame.y.at(y)))
+        );
+    }
+}
+
+#[test]
+fn the_gallery_is_legible_and_true() {
+    for (name, spec) in gallery() {
+        for style in STYLES {
+            let svg = render(&spec, style).expect(name);
+            assert_eq!(svg, render(&spec, style).expect(name), "{name}: the same bytes twice");
+            let drawn = Drawn::read(&svg);
+            drawn.check_words();
+            check_data(&drawn, &data(&spec).expect(name));
+        }
+    }
+}
+
+/// Reads the numbers below the frame and compares each with the place it stands at.
+#[test]
+fn tick_labels_tell_the_truth() {
+    for (spec, least) in [(load(), 4), (one(ecdfs().panels.remove(0)), 3), (twelve(), 4)] {
+        let svg = render(&spec, Style::Paper).expect("drawable");
+        let drawn = Drawn::read(&svg);
+        let (frame, unit) = (&drawn.frames[0], 8.0);
+        let below = |w: &&Word| w.ink[1] * unit > frame.y.at(frame.y.lo);
+        let numbers = drawn.words.iter().filter(below).filter_map(|w| Some((w, w.text.parse::<f64>().ok()?)));
+        let mut seen = 0;
+        for (word, value) in numbers {
+            let middle = (word.ink[0] + word.ink[2]) / 2.0 * unit;
+            assert!((middle - frame.x.at(value)).abs() < 8.0, "{value} stands at {middle}");
+            seen += 1;
+        }
+        assert!(seen >= least, "only {seen} numbers below the frame");
+    }
+}
+
+#[test]
+fn print_size_is_stated() {
+    let svg = render(&load(), Style::Paper).expect("drawable");
+    assert!((svg.width_mm - 85.0).abs() < 0.05);
+    assert!((render(&ecdfs(), Style::Dark).expect("drawable").width_mm - 175.0).abs() < 0.05);
+    let png = svg.png().expect("drawable");
+    assert_eq!(&png[37..41], b"pHYs");
+    let picture = resvg::tiny_skia::Pixmap::decode_png(&png).expect("a PNG");
+    assert_eq!(picture.width(), 1004, "85 mm at 300 dpi");
+}
+
+#[test]
+fn close_names_are_nudged_apart_and_many_go_outside() {
+    let end = |spec: &FigureSpec, name: &str| {
+        let drawn = Drawn::read(&render(spec, Style::Paper).expect("drawable"));
+        let word = drawn.words.iter().find(|w| w.text == name).expect("the name is printed");
+        (word.ink[0] * 8.0, drawn.frames[0].x.at(drawn.frames[0].x.hi))
+    };
+    let (left, edge) = end(&load(), "aging");
+    assert!(left > edge, "the name stands right of the frame");
+    let mut spec = load();
+    let flat: Vec<Datum> = (0..5).map(|i| Datum::new(f64::from(i), 1.0)).collect();
+    spec.panels[0].series = (0..12).map(|i| Series::new(format!("s{i}"), Mark::Line(flat.clone()))).collect();
+    let (left, edge) = end(&spec, "s11");
+    assert!(left < edge, "twelve equal ends need a legend");
+}
+
+fn refusal(spec: &FigureSpec) -> String {
+    render(spec, Style::Paper).expect_err("cannot be drawn").to_string()
+}
+
+#[test]
+fn what_cannot_be_drawn_is_refused_by_name() {
+    let line =
+        |mark: Mark, y: Axis| one(Panel { y, series: vec![Series::new("aging", mark)], ..Panel::default() });
+    let linear = Axis::linear("y", "");
+    for bad in [f64::NAN, f64::INFINITY, -1e200] {
+        let message = refusal(&line(Mark::Line(vec![Datum::new(0.0, bad)]), linear.clone()));
+        assert!(message.contains("panel 0, series `aging`"), "{message}");
+    }
+    let zero = refusal(&line(Mark::Step(vec![Datum::new(0.0, 0.0)]), Axis::log("TTFT", "s")));
+    assert!(zero.contains("aging") && zero.contains("log axis `TTFT`"), "{zero}");
+    let band = refusal(&line(Mark::Band(vec![[0.0, 0.0, 1.0]]), linear.clone()));
+    assert!(band.contains("level and n"), "{band}");
+    let grid = Grid { x_edges: vec![0.0, 1.0], y_edges: vec![0.0, 1.0], values: vec![None, None] };
+    let mut heat = line(Mark::Heat(grid), linear.clone());
+    heat.colour = Some(Axis::default());
+    assert!(refusal(&heat).contains("2 values for 1 columns and 1 rows"));
+    assert!(refusal(&line(Mark::Line(vec![]), linear.clone().range(1.0, 1.0))).contains("range 1..1"));
+    assert!(refusal(&line(Mark::Bars(vec![]), linear.clone())).contains("name the categories"));
+    assert!(refusal(&line(Mark::Line(vec![]), Axis::linear("列", ""))).contains("lacks"));
+    let long = refusal(&one(Panel { label: Some("x".repeat(200)), ..Panel::default() }));
+    assert!(long.contains("no room for the label `xxx"), "{long}");
+    assert!(refusal(&FigureSpec::default()).contains("no panel"));
+}
+
+#[test]
+fn a_style_is_read_by_name() {
+    assert_eq!("slides".parse::<Style>().expect("known"), Style::Slides);
+    let wrong = "slide".parse::<Style>().expect_err("unknown").to_string();
+    assert!(wrong.contains("did you mean `slides`"), "{wrong}");
+}
+
+#[test]
+fn a_long_ecdf_keeps_its_shape() {
+    let mut values = latencies(1.0, 0.6, 20_000);
+    values.extend(vec![2.0; 10_000]);
+    let spec = ecdf_figure(
+        &[Distributions { x: Axis::log("TTFT", "s"), samples: vec![("fcfs".into(), values.clone())] }],
+        "requests",
+    );
+    let Mark::Step(steps) = &spec.panels[0].series[0].mark else { panic!("an ECDF is a step line") };
+    assert!(steps.len() < 2000);
+    values.sort_by(f64::total_cmp);
+    for value in values.iter().step_by(7) {
+        let truth = values.partition_point(|v| v <= value) as f64 / values.len() as f64;
+        let drawn = steps[..steps.partition_point(|s| s.x <= *value)].last().map_or(0.0, |s| s.y);
+        assert!((truth - drawn).abs() <= 1.0 / 1500.0 + 1e-12, "{value}: {drawn} for {truth}");
+    }
+    assert_eq!(steps.last().map(|s| s.y), Some(1.0));
+}
+
+/// Values that break careless axes: tiny, huge, equal, few.
+fn values(log: bool, len: std::ops::Range<usize>) -> BoxedStrategy<Vec<f64>> {
+    let magnitude = (-9.0..9.0f64).prop_map(|e| libm::pow(10.0, e));
+    let value = match log {
+        true => magnitude.boxed(),
+        false => prop_oneof![magnitude.clone(), magnitude.prop_map(|v| -v), Just(0.0), -2.0..2.0f64].boxed(),
+    };
+    let narrow = (Just(value.clone()), len.clone()).prop_flat_map(|(v, n)| (v, Just(n)));
+    let equal = narrow.prop_map(|(v, n)| vec![v; n]);
+    prop_oneof![prop::collection::vec(value, len), equal].boxed()
+}
+
+fn series(x_log: bool, y_log: bool) -> impl Strategy<Value = Series> {
+    let numbers = (values(x_log, 0..30), values(y_log, 30..31), 0.0..1.0f64);
+    (numbers, 0..4u8, "[a-z][a-z0-9-]{0,9}").prop_map(|((mut x, y, share), kind, name)| {
+        x.sort_by(f64::total_cmp);
+        let spread = |v: f64| Some([v - v.abs() * share * 0.9, v + v.abs() * share]);
+        let datum = |(&x, &y): (&f64, &f64)| Datum { x, y, interval: spread(y).filter(|_| kind % 2 == 0) };
+        let data: Vec<Datum> = x.iter().zip(&y).map(datum).collect();
+        let mark = match kind {
+            0 | 1 => Mark::Line(data),
+            2 => Mark::Step(data),
+            _ => Mark::Points(data),
+        };
+        Series::new(name, mark)
+    })
+}
+
+/// An axis that follows its data or has a range of its own, which may miss them.
+fn axis(log: bool, label: &'static str) -> impl Strategy<Value = Axis> {
+    let axis = if log { Axis::log(label, "s") } else { Axis::linear(label, "s") };
+    prop::option::weighted(0.3, values(log, 2..3)).prop_map(move |ends| match ends {
+        Some(ends) if ends[0] != ends[1] => axis.clone().range(ends[0].min(ends[1]), ends[0].max(ends[1])),
+        _ => axis.clone(),
+    })
+}
+
+fn panel(x_log: bool, y_log: bool) -> impl Strategy<Value = Panel> {
+    let axes = (axis(x_log, "Request rate"), axis(y_log, "Latency"));
+    let references = prop::collection::vec((values(x_log, 1..2), values(y_log, 1..2), "[A-Z]{0,5}"), 0..2);
+    let pair = |(x, y, label): (Vec<f64>, Vec<f64>, String)| {
+        [At::X(x[0]), At::Y(y[0])].map(|at| Reference { at, label: label.clone() })
+    };
+    (axes, prop::collection::vec(series(x_log, y_log), 0..12), references, any::<bool>()).prop_map(
+        move |((x, y), mut series, references, strip)| {
+            series.iter_mut().enumerate().for_each(|(i, s)| s.name.push_str(&i.to_string()));
+            let label = strip.then(|| "(a) one replica".to_owned());
+            Panel { label, x, y, series, references: references.into_iter().flat_map(pair).collect() }
+        },
+    )
+}
+
+fn spec() -> impl Strategy<Value = FigureSpec> {
+    let panels =
+        (any::<bool>(), any::<bool>()).prop_flat_map(|(x, y)| prop::collection::vec(panel(x, y), 1..5));
+    let legend = prop_oneof![Just(Legend::Direct), Just(Legend::Outside), Just(Legend::None)];
+    (panels, 0..3usize, any::<bool>(), any::<bool>(), legend).prop_map(
+        |(panels, columns, share_x, share_y, legend)| {
+            let width = if columns == 1 || panels.len() == 1 { Width::OneColumn } else { Width::TwoColumn };
+            let intervals = Some(seeds());
+            FigureSpec {
+                width,
+                columns,
+                panels,
+                share_x,
+                share_y,
+                legend,
+                intervals,
+                ..FigureSpec::default()
+            }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_breaks_the_layout(spec in spec(), style in prop::sample::select(&STYLES[..])) {
+        let svg = render(&spec, style).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        prop_assert_eq!(&svg, &render(&spec, style).expect("drawn before"));
+        let drawn = Drawn::read(&svg);
+        drawn.check_words();
+        check_data(&drawn, &data(&spec).expect("drawn before"));
     }
 }

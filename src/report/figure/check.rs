@@ -94,7 +94,7 @@ impl Numbers<'_> {
     }
 
     fn on(&self, axis: &Axis, value: f64, name: &str) -> Result<()> {
-        if !(value.abs() <= LARGEST) {
+        if value.is_nan() || value.abs() > LARGEST {
             return Err(
                 self.refuse(format!("{name} = {value} cannot be drawn"), "leave it out or say why not")
             );

@@ -2,6 +2,42 @@
 
 use super::canvas::{Point, Rect};
 
+/// A half-plane: where `sign * (coordinate - edge)` is not negative.
+#[derive(Clone, Copy)]
+struct Side {
+    vertical: bool,
+    edge: f64,
+    sign: f64,
+}
+
+fn sides(frame: Rect) -> [Side; 4] {
+    let side = |vertical, edge, sign| Side { vertical, edge, sign };
+    [
+        side(false, frame.left, 1.0),
+        side(false, frame.right, -1.0),
+        side(true, frame.top, 1.0),
+        side(true, frame.bottom, -1.0),
+    ]
+}
+
+impl Side {
+    fn depth(self, p: Point) -> f64 {
+        self.sign * (if self.vertical { p.1 } else { p.0 } - self.edge)
+    }
+
+    /// Where the way from `inside` to `outside` meets the edge. Reckoned from the inside, which keeps its digits
+    /// however far away the other end is.
+    fn cut(self, inside: Point, outside: Point) -> Point {
+        let (near, far) = (self.depth(inside), self.depth(outside));
+        let t = near / (near - far);
+        let along = |a: f64, b: f64| a + t * (b - a);
+        match self.vertical {
+            true => (along(inside.0, outside.0), self.edge),
+            false => (self.edge, along(inside.1, outside.1)),
+        }
+    }
+}
+
 /// The parts of an open path inside `frame`.
 pub(super) fn path(points: &[Point], frame: Rect) -> Vec<Vec<Point>> {
     let mut parts: Vec<Vec<Point>> = Vec::new();
@@ -15,47 +51,29 @@ pub(super) fn path(points: &[Point], frame: Rect) -> Vec<Vec<Point>> {
     parts
 }
 
-/// The part of a segment inside `frame` (Liang and Barsky 1984).
+/// The part of a segment inside `frame`.
 fn segment(a: Point, b: Point, frame: Rect) -> Option<(Point, Point)> {
-    let (dx, dy) = (b.0 - a.0, b.1 - a.1);
-    let sides =
-        [(-dx, a.0 - frame.left), (dx, frame.right - a.0), (-dy, a.1 - frame.top), (dy, frame.bottom - a.1)];
-    let (mut enter, mut leave) = (0.0f64, 1.0f64);
-    for (outward, room) in sides {
-        if outward == 0.0 {
-            if room < 0.0 {
-                return None;
-            }
-        } else if outward < 0.0 {
-            enter = enter.max(room / outward);
-        } else {
-            leave = leave.min(room / outward);
+    sides(frame).into_iter().try_fold((a, b), |(a, b), side| {
+        match (side.depth(a) >= 0.0, side.depth(b) >= 0.0) {
+            (true, true) => Some((a, b)),
+            (true, false) => Some((a, side.cut(a, b))),
+            (false, true) => Some((side.cut(b, a), b)),
+            (false, false) => None,
         }
-    }
-    let at = |t: f64| match t {
-        0.0 => a,
-        1.0 => b,
-        t => (a.0 + t * dx, a.1 + t * dy),
-    };
-    (enter <= leave).then(|| (at(enter), at(leave)))
+    })
 }
 
 /// The part of an area inside `frame` (Sutherland and Hodgman 1974).
 pub(super) fn area(points: &[Point], frame: Rect) -> Vec<Point> {
-    type Inside = fn(Point, Rect) -> f64;
-    let sides: [Inside; 4] =
-        [|p, f| p.0 - f.left, |p, f| f.right - p.0, |p, f| p.1 - f.top, |p, f| f.bottom - p.1];
-    sides.into_iter().fold(points.to_vec(), |ring, inside| {
+    sides(frame).into_iter().fold(points.to_vec(), |ring, side| {
         let mut kept = Vec::with_capacity(ring.len());
         for (i, &b) in ring.iter().enumerate() {
             let a = ring[(i + ring.len() - 1) % ring.len()];
-            let (da, db) = (inside(a, frame), inside(b, frame));
-            if (da < 0.0) != (db < 0.0) {
-                let t = da / (da - db);
-                kept.push((a.0 + t * (b.0 - a.0), a.1 + t * (b.1 - a.1)));
-            }
-            if db >= 0.0 {
-                kept.push(b);
+            match (side.depth(a) >= 0.0, side.depth(b) >= 0.0) {
+                (true, true) => kept.push(b),
+                (true, false) => kept.push(side.cut(a, b)),
+                (false, true) => kept.extend([side.cut(b, a), b]),
+                (false, false) => {}
             }
         }
         kept
@@ -73,6 +91,7 @@ mod tests {
         let parts = path(&[(0.5, 0.5), (0.5, 2.0), (0.7, 2.0), (0.7, 0.5)], UNIT);
         assert_eq!(parts, [[(0.5, 0.5), (0.5, 1.0)], [(0.7, 1.0), (0.7, 0.5)]]);
         assert!(path(&[(2.0, 0.0), (3.0, 1.0)], UNIT).is_empty());
+        assert_eq!(path(&[(0.5, 0.5), (1e30, 0.5)], UNIT), [[(0.5, 0.5), (1.0, 0.5)]]);
     }
 
     #[test]

@@ -5,9 +5,9 @@ use super::canvas::{Anchor, Canvas, Fill, Label, Pen, Point, Rect};
 use super::face::ASCENT_EM;
 use super::layout::{ColourBar, Layout, Placed, SIDE_PX, TICK_GAP_PX, TICK_PX, Words};
 use super::marks::{self, Marks};
-use super::names::{KEY_GAP_PX, KEY_PX, LEADING_EM};
+use super::names::{self, KEY_GAP_PX, LEADING_EM};
 use super::rows::centred;
-use super::spec::{At, FigureSpec, Panel, Scale};
+use super::spec::{At, Axis, FigureSpec, Mark, Panel, Scale};
 use super::style::{Rgb, Theme};
 
 const SPINE_PX: f64 = 0.7;
@@ -20,7 +20,7 @@ pub(super) fn figure(spec: &FigureSpec, theme: &Theme, layout: &Layout, canvas: 
     canvas.rect(page, Fill::solid(theme.background), "");
     let mut brush = Brush { theme, canvas };
     for (index, (panel, at)) in spec.panels.iter().zip(&layout.panels).enumerate() {
-        brush.grid(at);
+        brush.grid(panel, at);
         brush.references(panel, at);
         let colour = layout.bar.as_ref().map(|b| &b.scale);
         Marks { theme, names: &names, at, colour, panel, index }.draw(brush.canvas);
@@ -29,10 +29,11 @@ pub(super) fn figure(spec: &FigureSpec, theme: &Theme, layout: &Layout, canvas: 
         brush.y_axis(at);
         brush.names(at);
     }
+    let sample = names::sample_px(spec);
     for (key, printed) in &layout.legend {
         let half = theme.px(3.2);
         let area =
-            Rect { left: key.x, right: key.x + theme.px(KEY_PX), top: key.y - half, bottom: key.y + half };
+            Rect { left: key.x, right: key.x + theme.px(sample), top: key.y - half, bottom: key.y + half };
         marks::sample(spec, names[key.name], theme.look(key.name), theme, area, brush.canvas);
         let at = (area.right + theme.px(KEY_GAP_PX), centred(key.y, theme.text));
         brush.word(printed, at, Anchor::Start, theme.text);
@@ -67,14 +68,18 @@ impl Brush<'_> {
         self.canvas.polyline(&[from, to], &pen, "");
     }
 
-    /// Faint lines at the labelled ticks.
-    fn grid(&mut self, at: &Placed) {
+    /// Faint lines at the labelled ticks of numeric axes, but not behind cells, whose gaps mean "no value".
+    fn grid(&mut self, panel: &Panel, at: &Placed) {
+        if panel.series.iter().any(|s| matches!(s.mark, Mark::Heat(_))) {
+            return;
+        }
         let Rect { left, top, right, bottom } = at.frame;
-        for (value, _) in &at.x_words.ticks.major {
+        let numeric = |axis: &Axis| axis.categories.is_empty();
+        for (value, _) in at.x_words.ticks.major.iter().filter(|_| numeric(&panel.x)) {
             let x = at.x.at(*value);
             self.stroke((x, top), (x, bottom), 0.5, self.theme.grid);
         }
-        for (value, _) in &at.y_words.ticks.major {
+        for (value, _) in at.y_words.ticks.major.iter().filter(|_| numeric(&panel.y)) {
             let y = at.y.at(*value);
             self.stroke((left, y), (right, y), 0.5, self.theme.grid);
         }
@@ -126,10 +131,14 @@ impl Brush<'_> {
                 let at = (centred(x, theme.small), labels);
                 self.label(text, at, Anchor::End, theme.small, theme.ink, true);
             } else if at.x_words.labelled {
-                self.word(text, (x, labels + ASCENT_EM * theme.small), Anchor::Middle, theme.small);
+                for (i, line) in text.lines().enumerate() {
+                    let baseline = labels + (ASCENT_EM + i as f64 * LEADING_EM) * theme.small;
+                    self.word(line, (x, baseline), Anchor::Middle, theme.small);
+                }
             }
         }
-        let below = if at.x_words.upward { widest } else { LEADING_EM * theme.small };
+        let lines = at.x_words.most_lines() as f64 * LEADING_EM * theme.small;
+        let below = if at.x_words.upward { widest } else { lines };
         let first = labels + below + theme.px(2.0) + ASCENT_EM * theme.text;
         let middle = (at.frame.left + at.frame.right) / 2.0;
         for (i, line) in at.x_words.title.iter().enumerate() {

@@ -51,8 +51,15 @@ pub(super) struct Words {
     pub title: Vec<String>,
     /// Whether tick labels are printed.
     pub labelled: bool,
-    /// Category names are turned upwards.
+    /// Category names have words too long to stand side by side, and are turned upwards.
     pub upward: bool,
+}
+
+impl Words {
+    /// Lines of the tallest tick label, at least one.
+    pub fn most_lines(&self) -> usize {
+        self.ticks.major.iter().map(|(_, label)| label.lines().count()).fold(1, usize::max)
+    }
 }
 
 /// The key of the colour axis.
@@ -129,7 +136,7 @@ impl<'a> Planner<'a> {
     fn vertical_words(&self, axis: &Axis, scale: &Scaled, labelled: bool) -> Result<Words> {
         let ticks = match axis.categories.is_empty() {
             true => axis::ticks(scale, 0.9 * self.theme.small, &|_| self.theme.small),
-            false => axis::categories(scale, &axis.categories),
+            false => self.categories(axis, scale)?,
         };
         let title = match labelled {
             true => wrap(&axis.title(ticks.exponent), self.theme.text, self.plot_height)?,
@@ -160,12 +167,23 @@ impl<'a> Planner<'a> {
         Ok(direct)
     }
 
+    /// Ticks of a categorical axis whose labels are at least one line apart.
+    fn categories(&self, axis: &Axis, scale: &Scaled) -> Result<Ticks> {
+        let apart = (scale.at(1.0) - scale.at(0.0)).abs();
+        if apart < self.theme.small * 1.1 {
+            let what = format!("no room for the {} categories of `{}`", axis.categories.len(), axis.label);
+            return Err(Error::input(Place::key("figure"), what, "split the figure or make it larger"));
+        }
+        Ok(axis::categories(scale, &axis.categories))
+    }
+
     pub fn text_width(&self, text: &str) -> f64 {
         width_em(text) * self.theme.text
     }
 
+    /// Width of a tick label, which may have several lines.
     pub fn small_width(&self, text: &str) -> f64 {
-        width_em(text) * self.theme.small
+        text.lines().map(width_em).fold(0.0, f64::max) * self.theme.small
     }
 
     pub fn widest_label(&self, words: &Words) -> f64 {
@@ -237,9 +255,15 @@ impl<'a> Planner<'a> {
         if axis.categories.is_empty() {
             words.ticks = axis::ticks(&panel.x, gap, &extent);
         } else {
-            words.ticks = axis::categories(&panel.x, &axis.categories);
-            let room = (edges[1] - edges[0]) / axis.categories.len() as f64;
-            words.upward = self.widest_label(&words) + gap > room;
+            words.ticks = self.categories(axis, &panel.x)?;
+            let room = panel.x.at(1.0) - panel.x.at(0.0) - gap;
+            let broken = |(_, label): &(f64, String)| wrap(label, self.theme.small, room);
+            match words.ticks.major.iter().map(broken).collect::<Result<Vec<_>>>() {
+                Ok(lines) => {
+                    words.ticks.major.iter_mut().zip(lines).for_each(|(tick, l)| tick.1 = l.join("\n"));
+                }
+                Err(_) => words.upward = true,
+            }
         }
         if labelled {
             words.title = wrap(&axis.title(words.ticks.exponent), self.theme.text, edges[1] - edges[0])?;

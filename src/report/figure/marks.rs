@@ -15,6 +15,8 @@ const MARKER_PX: f64 = 2.0;
 /// Lines with more points than this carry a few markers instead of one per point.
 const FEW: usize = 15;
 const MARKERS: usize = 5;
+/// Far below a canvas unit, far above rounding.
+const HAIR: f64 = 1e-3;
 /// Share of a category taken by its bars.
 const GROUP: f64 = 0.76;
 
@@ -74,8 +76,14 @@ impl Marks<'_> {
         data.iter().map(|d| self.point(d.x, d.y)).collect()
     }
 
+    /// The frame and a hair around it, so that rounding never cuts off what runs along its edge.
+    fn view(&self) -> Rect {
+        let Rect { left, top, right, bottom } = self.at.frame;
+        Rect { left: left - HAIR, top: top - HAIR, right: right + HAIR, bottom: bottom + HAIR }
+    }
+
     fn shows(&self, point: Point) -> bool {
-        let f = self.at.frame;
+        let f = self.view();
         (f.left..=f.right).contains(&point.0) && (f.top..=f.bottom).contains(&point.1)
     }
 
@@ -94,7 +102,7 @@ impl Marks<'_> {
             if stepped { stairs(&points) } else { points }
         };
         let ring: Vec<Point> = edge(1).into_iter().chain(edge(2).into_iter().rev()).collect();
-        let ring = clip::area(&ring, self.at.frame);
+        let ring = clip::area(&ring, self.view());
         if ring.len() > 2 {
             let fill = Fill { colour: self.look(series).colour, opacity: BAND_OPACITY };
             canvas.polygon(&ring, fill, &self.tag(series, "band"));
@@ -106,7 +114,7 @@ impl Marks<'_> {
         let look = self.look(series);
         let pen = Pen { colour: look.colour, width: self.theme.px(LINE_PX), dash: look.dash };
         let tag = self.tag(series, series.mark.kind());
-        for part in clip::path(&path, self.at.frame) {
+        for part in clip::path(&path, self.view()) {
             canvas.polyline(&part, &pen, &tag);
         }
         let points = self.points(data);
@@ -137,7 +145,7 @@ impl Marks<'_> {
         let [lo, hi] = ends.map(|v| self.at.y.at(v));
         let caps = [lo, hi].map(|y| [(x - half, y), (x + half, y)]);
         for stroke in [[(x, lo), (x, hi)], caps[0], caps[1]] {
-            for part in clip::path(&stroke, self.at.frame) {
+            for part in clip::path(&stroke, self.view()) {
                 canvas.polyline(&part, &pen, "");
             }
         }
@@ -158,9 +166,21 @@ impl Marks<'_> {
             };
             if area.left < area.right && area.top < area.bottom {
                 canvas.rect(area, Fill::solid(look.colour), &self.tag(series, "bars"));
+                self.brand(area, a.1, look, canvas);
             }
             self.error_bar(d, (a.0 + b.0) / 2.0, Look { colour: self.theme.ink, ..look }, canvas);
         }
+    }
+
+    /// The series' marker at the foot of its bar, for readers without colour.
+    fn brand(&self, bar: Rect, foot: f64, look: Look, canvas: &mut dyn Canvas) {
+        let room = self.theme.px(MARKER_PX) * 4.0;
+        if bar.right - bar.left < room || bar.bottom - bar.top < room {
+            return;
+        }
+        let up = if foot >= bar.bottom { bar.bottom - room * 0.6 } else { bar.top + room * 0.6 };
+        let centre = ((bar.left + bar.right) / 2.0, up);
+        inset(centre, look, self.theme, canvas);
     }
 
     fn cells(&self, series: &Series, grid: &Grid, canvas: &mut dyn Canvas) {
@@ -223,6 +243,18 @@ pub(super) fn marker(at: Point, look: Look, theme: &Theme, canvas: &mut dyn Canv
     }
 }
 
+/// A marker cut out of an area.
+fn inset(at: Point, look: Look, theme: &Theme, canvas: &mut dyn Canvas) {
+    let mut layer = |radius: f64, fill: Fill| match outline(look.shape, at, radius) {
+        Some(corners) => canvas.polygon(&corners, fill, ""),
+        None => canvas.circle(at, radius, fill, ""),
+    };
+    layer(theme.px(MARKER_PX), Fill::solid(theme.background));
+    if look.hollow {
+        layer(theme.px(MARKER_PX - 0.9), Fill::solid(look.colour));
+    }
+}
+
 /// Corners of a shape about as large as a disc of `radius`; none for the disc itself.
 fn outline(shape: Shape, (x, y): Point, radius: f64) -> Option<Vec<Point>> {
     let corners: &[Point] = match shape {
@@ -254,6 +286,7 @@ pub(super) fn sample(
     }
     if has(|m| matches!(m, Mark::Bars(_))) {
         canvas.rect(area, Fill::solid(look.colour), "");
+        inset(centre, look, theme, canvas);
     }
     if line {
         let pen = Pen { colour: look.colour, width: theme.px(LINE_PX), dash: look.dash };

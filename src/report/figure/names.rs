@@ -137,16 +137,20 @@ pub(super) struct Key {
     pub y: f64,
 }
 
-/// Width of the sample of a legend entry.
-pub(super) const KEY_PX: f64 = 20.0;
+/// Width of the sample of a legend entry, in CSS pixels of paper size: a dash pattern needs more than a marker.
+pub(super) fn sample_px(spec: &FigureSpec) -> f64 {
+    let mut marks = spec.panels.iter().flat_map(|p| &p.series).map(|s| &s.mark);
+    if marks.any(|m| matches!(m, Mark::Line(_) | Mark::Step(_))) { 21.0 } else { 9.0 }
+}
+
 /// Between a sample and its name.
 pub(super) const KEY_GAP_PX: f64 = 4.0;
 
 /// Legend entries in rows of at most `width`: side by side where they fit in one row, else in aligned columns.
-pub(super) fn legend(names: &[String], theme: &Theme, width: f64) -> Result<Vec<Key>> {
+pub(super) fn legend(names: &[String], sample: f64, theme: &Theme, width: f64) -> Result<Vec<Key>> {
     let between = theme.px(11.0);
     let widths: Vec<f64> =
-        names.iter().map(|n| theme.px(KEY_PX + KEY_GAP_PX) + width_em(n) * theme.text + between).collect();
+        names.iter().map(|n| theme.px(sample + KEY_GAP_PX) + width_em(n) * theme.text + between).collect();
     let widest = widths.iter().copied().fold(0.0, f64::max);
     if let Some(i) = widths.iter().position(|w| w - between > width) {
         return Err(too_wide(&names[i]));

@@ -17,7 +17,7 @@ impl Planner<'_> {
             if direct || self.spec.legend == Legend::None { Vec::new() } else { self.legend(&panels)? };
         let mut y = self.pad;
         if let Some((last, _)) = legend.last() {
-            y += (last.row + 1) as f64 * ROW_EM * self.theme.text + self.theme.px(1.0);
+            y += (last.row + 1) as f64 * ROW_EM * self.theme.text + self.theme.px(3.0);
         }
         for (panel, spec) in panels.iter_mut().zip(&self.spec.panels) {
             self.name_tops(panel, spec)?;
@@ -29,6 +29,7 @@ impl Planner<'_> {
             self.place_bar(bar, &panels[0]);
         }
         let mut notes = Vec::new();
+        y += self.theme.px(2.0);
         for note in self.spec.remarks() {
             notes.extend(wrap(&note, self.theme.note, self.width - 2.0 * self.pad)?);
         }
@@ -38,8 +39,8 @@ impl Planner<'_> {
 
     /// Legend entries, from the first frame's left edge if one row holds them there, else over the whole width.
     fn legend(&self, panels: &[Placed]) -> Result<Vec<(Key, String)>> {
-        let printed = names::legend_names(self.spec);
-        let rows = |from: f64| names::legend(&printed, self.theme, self.width - self.pad - from);
+        let (printed, sample) = (names::legend_names(self.spec), names::sample_px(self.spec));
+        let rows = |from: f64| names::legend(&printed, sample, self.theme, self.width - self.pad - from);
         let frame = panels[0].frame.left;
         let one_row =
             rows(frame).ok().filter(|keys| keys.iter().all(|k| k.row == 0)).map(|keys| (keys, frame));
@@ -96,7 +97,7 @@ impl Planner<'_> {
             let labels = match (p.x_words.labelled, p.x_words.upward) {
                 (false, _) => return self.theme.px(TICK_PX) + self.theme.small * 0.45,
                 (true, true) => self.widest_label(&p.x_words),
-                (true, false) => self.theme.small * LEADING_EM,
+                (true, false) => p.x_words.most_lines() as f64 * self.theme.small * LEADING_EM,
             };
             let title = p.x_words.title.len() as f64 * LEADING_EM * self.theme.text;
             self.theme.px(TICK_PX + TICK_GAP_PX + 2.0) + labels + title

@@ -302,7 +302,7 @@ impl FigureSpec {
     pub(super) fn remarks(&self) -> Vec<String> {
         let meaning = self.intervals.as_ref().map(|i| {
             let n = if i.n[0] == i.n[1] { i.n[0].to_string() } else { format!("{}–{}", i.n[0], i.n[1]) };
-            format!("Intervals: {}% confidence, n = {n} {}", (i.level * 1e4).round() / 100.0, i.of)
+            format!("{}% confidence intervals, n = {n} {}", (i.level * 1e4).round() / 100.0, i.of)
         });
         meaning.into_iter().chain(self.notes.iter().cloned()).collect()
     }
