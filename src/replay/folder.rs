@@ -45,7 +45,11 @@ pub fn look(dir: &Path, wanted: &Manifest, overwrite: bool) -> Result<Existing> 
         Err(e) => Err(e),
         Ok(_) => {
             let what = "this directory holds results of another scenario, other inputs or other options";
-            Err(Error::input(Place::file(dir), what, "choose another --out, or replace them with --overwrite"))
+            Err(Error::input(
+                Place::file(dir),
+                what,
+                "choose another --out, or replace them with --overwrite",
+            ))
         }
     }
 }
@@ -112,7 +116,10 @@ pub fn write_hashed(
 ) -> Result<String> {
     let path = dir.join(name);
     let io = |e| Error::io(&path, e);
-    let mut out = Hashing { file: BufWriter::with_capacity(1 << 16, File::create(&path).map_err(io)?), hash: xxhash_rust::xxh3::Xxh3::new() };
+    let mut out = Hashing {
+        file: BufWriter::with_capacity(1 << 16, File::create(&path).map_err(io)?),
+        hash: xxhash_rust::xxh3::Xxh3::new(),
+    };
     fill(&mut out).and_then(|()| out.file.flush()).map_err(io)?;
     Ok(format!("{:032x}", out.hash.digest128()))
 }

@@ -3,8 +3,19 @@
 //! Sits between [`crate::scenario`] (what to do) and [`crate::cli`] (who asks): inputs are loaded once and
 //! shared, runs are independent of each other and of the number of threads.
 
+mod figures;
+mod folder;
 mod inputs;
 mod job;
+mod manifest;
+mod reference;
+mod run;
+mod verify;
+mod write;
 
+pub use figures::Curves;
 pub use inputs::{InputFile, Inputs};
 pub use job::{Finished, Job, Listeners};
+pub use manifest::{Manifest, Outputs, RunEntry};
+pub use run::{LEVEL, Options, Progress, Replayed, RunResult, jobs, replay};
+pub use verify::{Verdict, check_determinism, verify};

@@ -48,7 +48,8 @@ impl References {
             return Ok(Vec::new());
         }
         let own = runs.iter().map(|r| (r.job.replicate, r.summary.latencies.e2e_s.mean));
-        let extra = self.jobs.par_iter().map(|&job| Ok((job.replicate, replay.mean_e2e_s(&self.scenario, job)?)));
+        let extra =
+            self.jobs.par_iter().map(|&job| Ok((job.replicate, replay.mean_e2e_s(&self.scenario, job)?)));
         let extra = extra.collect::<Result<Vec<_>>>()?;
         let mut best = vec![f64::INFINITY; replay.scenario.replicates as usize];
         for (replicate, mean_s) in own.chain(extra) {

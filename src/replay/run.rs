@@ -8,7 +8,9 @@ use super::reference::References;
 use super::write;
 use crate::error::{Error, Result};
 use crate::latency::Isolated;
-use crate::metrics::{Comparison, Contestant, Run, RunRecord, Summary, SummaryOptions, Trim, compare, summarise};
+use crate::metrics::{
+    Comparison, Contestant, Run, RunRecord, Summary, SummaryOptions, Trim, compare, summarise,
+};
 use crate::record::RequestRecord;
 use crate::scenario::Scenario;
 use crate::scheduler::Registry;
@@ -163,8 +165,14 @@ impl Replay<'_> {
         let curves = super::figures::Curves::of(&finished.records);
         let records = if self.scenario.replicates == 1 && !single { finished.records } else { Vec::new() };
         let digest = summary.digest.clone();
-        let entry =
-            RunEntry { label: label.clone(), scheduler: job.scheduler, replicate: job.replicate, folder, digest, files };
+        let entry = RunEntry {
+            label: label.clone(),
+            scheduler: job.scheduler,
+            replicate: job.replicate,
+            folder,
+            digest,
+            files,
+        };
         self.progress.done.fetch_add(1, Ordering::Relaxed);
         Ok(RunResult { job, label, summary, curves, records, entry })
     }

@@ -7,8 +7,8 @@ pub use keys::check_path;
 pub use resolve::{Layers, resolve};
 
 use crate::engine::{ClusterConfig, EngineConfig, KvConfig, Preset};
+use crate::metrics::{PercentileConvention, Slo};
 use crate::predict::PredictorConfig;
-use crate::record::PercentileConvention;
 use crate::trace::{Format, ReadOptions, Tokenizer};
 use crate::workload;
 use schemars::JsonSchema;
@@ -150,6 +150,8 @@ pub struct LoadConfig {
 pub struct MetricsConfig {
     /// How percentiles are taken.
     pub percentiles: PercentileConvention,
+    /// Limits that count a request as served well; unset = none.
+    pub slo: Slo,
     /// Share of the run's time left out at its start for the steady-state block.
     pub warmup_share: f64,
     /// Share left out at its end.
@@ -163,10 +165,18 @@ impl Default for MetricsConfig {
     fn default() -> Self {
         MetricsConfig {
             percentiles: PercentileConvention::default(),
+            slo: Slo::default(),
             warmup_share: 0.1,
             cooldown_share: 0.1,
             horizon_s: None,
         }
+    }
+}
+
+impl MetricsConfig {
+    /// The limits, if there are any.
+    pub fn slo(&self) -> Option<Slo> {
+        (self.slo != Slo::default()).then_some(self.slo)
     }
 }
 

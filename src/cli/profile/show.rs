@@ -56,7 +56,7 @@ fn steps(model: &mut dyn LatencyModel) -> Vec<Row> {
     decodes
         .chain(prefills)
         .map(|(new, decodes, context_tokens)| {
-            let chunk = [Chunk { context: 0, new }];
+            let chunk = [Chunk::of_prompt(0, new)];
             let prefill = if new > 0 { &chunk[..] } else { &[] };
             let context_sum = decodes * context_tokens;
             let shape = StepShape { prefill, decodes, context_sum, ..StepShape::default() };
