@@ -1,8 +1,12 @@
 //! Records and what is computed from them.
 
+mod compare;
 mod histogram;
 mod read;
 mod requests_csv;
+mod slo;
+mod stats;
+mod summary;
 mod timeline;
 
 use foretoken::ids::{ReplicaId, RequestId};

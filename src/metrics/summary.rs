@@ -1,0 +1,199 @@
+//! [`Summary`]: the contents of `summary.json`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::distribution::null_is_nan;
+use crate::metrics::{Distribution, OutputQuartile, SloReport};
+use crate::record::PercentileConvention;
+
+/// One run in numbers (`"schema": 1`). Latencies are over completed requests.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Version of this layout.
+    pub schema: u32,
+    /// Scheduler.
+    pub scheduler: String,
+    /// Engine preset.
+    pub engine: String,
+    /// Latency profile.
+    pub profile: String,
+    /// Predictor, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predictor: Option<String>,
+    /// Requests by how they ended.
+    pub requests: Counts,
+    /// From the first request's arrival to the last completion (vLLM bench), seconds.
+    pub duration_s: f64,
+    /// Steps of all replicas.
+    pub steps: u64,
+    /// Digest of the event log.
+    pub digest: String,
+    /// Distributions per request.
+    #[serde(flatten)]
+    pub latencies: Latencies,
+    /// Gaps between tokens, pooled over all requests (vLLM bench); percentiles within 0.1%.
+    pub itl_s: Distribution,
+    /// Time held back on the client's side, over arrivals; only where some request was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_wait_s: Option<Distribution>,
+    /// Rates over `duration_s`.
+    pub throughput: Throughput,
+    /// Service-level objectives, if any were given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slo: Option<SloReport>,
+    /// Times that any request lost its KV.
+    pub preemptions: u64,
+    /// Tokens whose KV was computed, the wasted ones included.
+    pub computed_tokens: u64,
+    /// Tokens computed again or thrown away.
+    pub wasted_tokens: u64,
+    /// Shares of what there was.
+    pub utilisation: Utilisation,
+    /// Share of steps outside the latency model's domain; null without steps.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub out_of_domain_share: f64,
+    /// Longest time from arrival to first schedule; requests still waiting count up to the end. Seconds.
+    pub longest_wait_s: f64,
+    /// E2E over isolated E2E (the same request alone on an idle replica).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slowdown: Option<Distribution>,
+    /// Slowdown by quartile of output length, shortest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slowdown_by_output: Vec<OutputQuartile>,
+    /// Jain's index over each request's share of its isolated speed (isolated E2E over E2E).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jain_index: Option<f64>,
+    /// A bound that no schedule can beat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lower_bound: Option<LowerBound>,
+    /// The same numbers per class, where there are classes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<ClassSummary>,
+    /// The run without its ends, if asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steady_state: Option<SteadyState>,
+    /// How far beliefs were off, where there were beliefs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<PredictionError>,
+    /// Energy of all steps, J; absent without a power model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy_j: Option<f64>,
+    /// Energy over output tokens of completed requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub j_per_output_token: Option<f64>,
+    /// How percentiles were read.
+    pub percentile_convention: PercentileConvention,
+}
+
+/// Requests by how they ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Reached the server.
+    pub arrived: u64,
+    /// All tokens delivered.
+    pub completed: u64,
+    /// Refused.
+    pub rejected: u64,
+    /// Waiting or running when the run stopped.
+    pub unfinished: u64,
+    /// Arrived, but in no record.
+    pub lost: u64,
+}
+
+/// Latencies of completed requests, seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latencies {
+    /// Time to first token.
+    pub ttft_s: Distribution,
+    /// Time per output token after the first, requests of more than one token.
+    pub tpot_s: Distribution,
+    /// End to end.
+    pub e2e_s: Distribution,
+    /// End to end over output tokens (normalised latency).
+    pub per_token_s: Distribution,
+    /// Arrival to first schedule.
+    pub queue_s: Distribution,
+}
+
+/// Rates of completed work; null without a duration.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Throughput {
+    /// Requests.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub requests_per_s: f64,
+    /// Output tokens.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub output_tokens_per_s: f64,
+    /// Prompt and output tokens.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub total_tokens_per_s: f64,
+}
+
+/// Shares, in 0..=1, averaged over replicas and the time up to the horizon; null if that is zero.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Utilisation {
+    /// Time spent in steps.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub busy: f64,
+    /// KV blocks in use.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub kv: f64,
+    /// Seats taken.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub seats: f64,
+}
+
+/// One class of requests.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassSummary {
+    /// Its name.
+    pub class: String,
+    /// Requests by how they ended.
+    pub requests: Counts,
+    /// Latencies of the completed.
+    #[serde(flatten)]
+    pub latencies: Latencies,
+    /// E2E over isolated E2E.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slowdown: Option<Distribution>,
+}
+
+/// The middle of a run: latencies of requests that arrived in it, rates of work completed in it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SteadyState {
+    /// Start, seconds from run start.
+    pub from_s: f64,
+    /// End (excluded).
+    pub to_s: f64,
+    /// Latencies.
+    #[serde(flatten)]
+    pub latencies: Latencies,
+    /// Rates.
+    pub throughput: Throughput,
+}
+
+/// A certified lower bound on the mean E2E latency over the completed requests.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LowerBound {
+    /// Which bound.
+    pub name: String,
+    /// The bound, seconds.
+    pub mean_e2e_s: f64,
+    /// Mean E2E over the bound, at least 1.
+    pub ratio: f64,
+}
+
+/// Errors of predicted output lengths over all requests that had a belief, tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PredictionError {
+    /// Requests with a belief.
+    pub n: u64,
+    /// Mean absolute error.
+    pub mae_tokens: f64,
+    /// Root mean squared error.
+    pub rmse_tokens: f64,
+    /// Mean of predicted minus true.
+    pub bias_tokens: f64,
+    /// Mean absolute error relative to the true length.
+    pub relative: f64,
+}
