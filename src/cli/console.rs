@@ -63,7 +63,15 @@ impl Console {
                 let bytes = writer.into_inner().map_err(|e| Error::Usage(e.to_string()))?;
                 self.data(&String::from_utf8_lossy(&bytes))
             }
-            Format::Table => self.data(&format!("{}\n", render(headers, rows))),
+            Format::Table => self.data(&format!("{}\n", render(headers, rows, CellAlignment::Right))),
+        }
+    }
+
+    /// As [`Console::table`], for tables of words: every column is left-aligned.
+    pub fn text_table(&self, headers: &[&str], rows: &[Vec<String>], json: &serde_json::Value) -> Result<()> {
+        match self.format {
+            Format::Table => self.data(&format!("{}\n", render(headers, rows, CellAlignment::Left))),
+            _ => self.table(headers, rows, json),
         }
     }
 
@@ -74,12 +82,12 @@ impl Console {
     }
 }
 
-/// A plain table: first column left, the others right.
-fn render(headers: &[&str], rows: &[Vec<String>]) -> String {
+/// A plain table: first column left, the others aligned as told.
+fn render(headers: &[&str], rows: &[Vec<String>], others: CellAlignment) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(headers.iter().copied()).add_rows(rows);
     for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+        column.set_cell_alignment(others);
     }
     table.lines().map(|l| l.trim_end().to_string()).collect::<Vec<_>>().join("\n")
 }

@@ -2,7 +2,11 @@
 #![allow(clippy::disallowed_methods, reason = "wall clock and terminal belong here")]
 
 mod console;
+mod misc;
 mod profile;
+mod progress;
+mod replay;
+mod schedulers;
 mod trace;
 
 pub use console::{Console, Format};
@@ -30,10 +34,17 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Replay(Box<replay::Args>),
+    Verify(misc::VerifyArgs),
+    Schedulers(schedulers::Args),
     /// Look at traces, convert them, make them up, join two.
     Trace(trace::Args),
     /// List latency profiles, show one, build one from a model configuration.
     Profile(profile::Args),
+    Schema(misc::SchemaArgs),
+    Completions(misc::CompletionsArgs),
+    /// Print the manual page (roff).
+    Man,
 }
 
 /// Runs the command line `args` (program name first) with the schedulers of `registry`.
@@ -63,9 +74,15 @@ where
     }
 }
 
-fn dispatch(command: &Command, _registry: &Registry, console: &Console) -> Result<(), Error> {
+fn dispatch(command: &Command, registry: &Registry, console: &Console) -> Result<(), Error> {
     match command {
         Command::Trace(args) => trace::run(args, console),
         Command::Profile(args) => profile::run(args, console),
+        Command::Replay(args) => replay::run(args, registry, console),
+        Command::Verify(args) => misc::verify(args, registry, console),
+        Command::Schedulers(args) => schedulers::run(args, registry, console),
+        Command::Schema(args) => misc::schema(args, console),
+        Command::Completions(args) => misc::completions(args, console),
+        Command::Man => misc::man(console),
     }
 }

@@ -1,6 +1,7 @@
 //! One run: a scheduler, a replicate, perhaps a rate of its own.
 
 use super::inputs::Inputs;
+use super::run::Progress;
 use crate::engine::{self, Sink};
 use crate::error::{Error, Place, Result};
 use crate::ids::ReplicaId;
@@ -9,6 +10,7 @@ use crate::scenario::{Scenario, SchedulerConfig};
 use crate::scheduler::Registry;
 use crate::time::SimTime;
 use crate::workload::Counts;
+use std::sync::atomic::Ordering;
 
 /// Which run of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,7 +42,12 @@ pub struct Listeners<'a> {
     pub step: Option<&'a mut dyn FnMut(&StepRecord) -> Result<()>>,
     /// Every event.
     pub event: Option<&'a mut dyn FnMut(&Event) -> Result<()>>,
+    /// Counts the requests that leave.
+    pub progress: Option<&'a Progress>,
 }
+
+/// Requests between two updates of the shared counter.
+const COUNT_EVERY: u64 = 1024;
 
 struct Collector<'a, 'b> {
     records: Vec<RequestRecord>,
@@ -50,6 +57,11 @@ struct Collector<'a, 'b> {
 impl Sink for Collector<'_, '_> {
     fn request(&mut self, record: RequestRecord) -> Result<()> {
         self.records.push(record);
+        if let Some(progress) = self.listeners.progress
+            && (self.records.len() as u64).is_multiple_of(COUNT_EVERY)
+        {
+            progress.requests.fetch_add(COUNT_EVERY, Ordering::Relaxed);
+        }
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 pub const SCHEMA: u32 = 1;
 
 /// Which files a replay leaves for each run, besides the summary.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Outputs {
     /// Columns of `requests.csv`; empty = the standard ones.

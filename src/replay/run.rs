@@ -18,7 +18,7 @@ use crate::time::Span;
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Confidence level of every interval.
 pub const LEVEL: f64 = 0.95;
@@ -30,6 +30,8 @@ pub struct Progress {
     pub runs: AtomicUsize,
     /// Runs done.
     pub done: AtomicUsize,
+    /// Requests that have left, over all runs.
+    pub requests: AtomicU64,
 }
 
 /// How to replay.
@@ -130,13 +132,9 @@ pub fn replay(
     }
     let loads = loads.par_iter().map(|job| replay.measure(*job)).collect::<Result<Vec<_>>>()?;
     write::shared(&staging, &manifest, comparison.as_ref(), &runs, &loads)?;
-    drop_replay(replay);
     staging.publish()?;
     Ok(Replayed { runs, comparison, unchanged: false, remarks: inputs.remarks })
 }
-
-/// Ends the borrow of the staging directory.
-fn drop_replay(_: Replay<'_>) {}
 
 /// One replay at work.
 pub(super) struct Replay<'a> {
@@ -186,7 +184,8 @@ impl Replay<'_> {
         Ok((job, label, summary))
     }
 
-    pub fn execute(&self, job: Job, listeners: &mut Listeners<'_>) -> Result<Finished> {
+    pub fn execute<'l>(&'l self, job: Job, listeners: &mut Listeners<'l>) -> Result<Finished> {
+        listeners.progress = Some(self.progress);
         job.run(self.scenario, self.inputs, self.registry, self.options.stepwise, listeners)
     }
 
@@ -201,10 +200,6 @@ impl Replay<'_> {
 
     pub fn outputs(&self) -> &Outputs {
         &self.options.outputs
-    }
-
-    pub fn inputs(&self) -> &Inputs {
-        self.inputs
     }
 
     fn summarise(&self, job: Job, label: &str, finished: &Finished) -> Result<Summary> {

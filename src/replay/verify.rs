@@ -84,7 +84,7 @@ pub fn check_determinism(scenario: &Scenario, registry: &Registry) -> Result<usi
                 events.push(*event);
                 Ok(())
             };
-            let mut listeners = Listeners { step: None, event: Some(&mut on_event) };
+            let mut listeners = Listeners { event: Some(&mut on_event), ..Listeners::default() };
             let digest = job.run(scenario, &inputs, registry, stepwise, &mut listeners)?.totals.digest;
             Ok::<_, Error>((events, digest))
         };

@@ -52,7 +52,7 @@ pub(super) fn run_with_steps(
         }
         Ok(())
     };
-    let mut listeners = Listeners { step: Some(&mut on_step), event: Some(&mut on_event) };
+    let mut listeners = Listeners { step: Some(&mut on_step), event: Some(&mut on_event), progress: None };
     let finished = replay.execute(job, &mut listeners)?;
     if let Some(csv) = csv {
         csv.finish().map_err(io)?;

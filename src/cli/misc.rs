@@ -1,0 +1,83 @@
+//! Small subcommands: `verify`, `schema`, `completions`, `man`.
+
+use super::Console;
+use crate::error::{Error, Result};
+use crate::latency::Profile;
+use crate::replay;
+use crate::scenario::Scenario;
+use crate::scheduler::Registry;
+use clap::{CommandFactory, ValueEnum};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Run the scenario of a result directory again and compare digests and files.
+#[derive(clap::Args)]
+pub struct VerifyArgs {
+    /// Result directory.
+    dir: PathBuf,
+}
+
+/// Runs `foretoken verify`: exit code 1 if anything differs.
+pub fn verify(args: &VerifyArgs, registry: &Registry, console: &Console) -> Result<()> {
+    let verdicts = replay::verify(&args.dir, registry)?;
+    let row = |v: &replay::Verdict| {
+        let files = if v.changed_files.is_empty() { "ok".into() } else { v.changed_files.join(", ") };
+        let digest = if v.stored == v.repeated { "ok" } else { "differs" };
+        vec![v.label.clone(), v.replicate.to_string(), v.stored.clone(), digest.into(), files]
+    };
+    let rows: Vec<_> = verdicts.iter().map(row).collect();
+    let headers = ["scheduler", "replicate", "digest", "again", "files"];
+    console.text_table(&headers, &rows, &json!({ "schema": 1, "runs": verdicts }))?;
+    match verdicts.iter().filter(|v| !v.holds()).count() {
+        0 => Ok(()),
+        n => Err(Error::Check(format!("{}: {n} of {} runs do not hold", args.dir.display(), verdicts.len()))),
+    }
+}
+
+/// Print the JSON schema of a file format.
+#[derive(clap::Args)]
+pub struct SchemaArgs {
+    /// Which.
+    #[arg(value_enum)]
+    of: SchemaOf,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SchemaOf {
+    /// Scenario files.
+    Scenario,
+    /// Latency profiles.
+    Profile,
+}
+
+/// Runs `foretoken schema`.
+pub fn schema(args: &SchemaArgs, console: &Console) -> Result<()> {
+    let schema = match args.of {
+        SchemaOf::Scenario => schemars::schema_for!(Scenario),
+        SchemaOf::Profile => schemars::schema_for!(Profile),
+    };
+    console.json(&schema.to_value())
+}
+
+/// Print shell completions.
+#[derive(clap::Args)]
+pub struct CompletionsArgs {
+    /// Shell.
+    #[arg(value_enum)]
+    shell: clap_complete::Shell,
+}
+
+/// Runs `foretoken completions`.
+pub fn completions(args: &CompletionsArgs, console: &Console) -> Result<()> {
+    let mut text = Vec::new();
+    clap_complete::generate(args.shell, &mut super::Cli::command(), "foretoken", &mut text);
+    console.data(&String::from_utf8_lossy(&text))
+}
+
+/// Runs `foretoken man`: the manual page, roff.
+pub fn man(console: &Console) -> Result<()> {
+    let mut text = Vec::new();
+    let page = clap_mangen::Man::new(super::Cli::command());
+    page.render(&mut text).map_err(|e| Error::io("standard output", e))?;
+    console.data(&String::from_utf8_lossy(&text))
+}

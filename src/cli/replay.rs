@@ -1,0 +1,298 @@
+//! `foretoken replay`: the main job.
+
+use super::console::Format;
+use super::progress::Bar;
+use super::{Console, schedulers};
+use crate::error::{Error, Result};
+use crate::predict::PredictorConfig;
+use crate::replay::{self, Options, Outputs, Progress, Replayed};
+use crate::scenario::{Layers, Scenario, SchedulerConfig, resolve};
+use crate::scheduler::Registry;
+use serde_json::json;
+use std::path::PathBuf;
+use std::sync::Arc;
+use toml::Value;
+
+/// Replay a trace under one or several schedulers.
+///
+/// A trace alone is enough: engine vllm-v1, scheduler fcfs, profile llama3-8b-h100. Several schedulers are
+/// compared on the same requests, the first one being what the others are compared with.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  foretoken replay scenarios/lmsys-chat.toml
+  foretoken replay --trace traces/lmsys-like.csv.gz --scheduler fcfs,sjf --out results/try
+  foretoken replay --trace T.jsonl --engine vllm-v1-2025 --profile dynamo-polynomial --set kv.blocks=7424")]
+pub struct Args {
+    /// Scenario file (TOML); flags and --set are stronger.
+    scenario: Option<PathBuf>,
+    /// Trace file, any known format, plain or gzip.
+    #[arg(long)]
+    trace: Option<PathBuf>,
+    /// Engine preset: vllm-v1, vllm-v1-2025, static, theory.
+    #[arg(long)]
+    engine: Option<String>,
+    /// Schedulers, comma-separated or repeated; parameters in braces: sjf, mlfq{quantum_tokens=32}.
+    #[arg(long = "scheduler")]
+    schedulers: Vec<String>,
+    /// Latency profile: a name of `foretoken profile list`, or a file.
+    #[arg(long)]
+    profile: Option<String>,
+    /// Who predicts output lengths: oracle, none, law, noisy{sigma=0.5}, noisy-r2{r2=0.76}, ...
+    #[arg(long)]
+    predictor: Option<String>,
+    /// Offered loads, requests/s, comma-separated: every scheduler runs at each, for a figure.
+    #[arg(long, value_delimiter = ',')]
+    rates: Vec<f64>,
+    /// Seed of every random stream.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Independent repetitions.
+    #[arg(long)]
+    replicates: Option<u32>,
+    /// Set any key: kv.blocks=7424. The path must exist; see `foretoken schema scenario`.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    #[command(flatten)]
+    out: OutArgs,
+}
+
+#[derive(clap::Args)]
+struct OutArgs {
+    /// Result directory [default: results/<scenario or trace>].
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Replace results of something else.
+    #[arg(long)]
+    overwrite: bool,
+    /// Columns of requests.csv, comma-separated.
+    #[arg(long, value_delimiter = ',')]
+    columns: Vec<String>,
+    /// Also write steps.csv: one row per engine step.
+    #[arg(long)]
+    steps: bool,
+    /// Also write timeline.json for ui.perfetto.dev; with a window in seconds, only that part: 10..20.
+    #[arg(long, value_name = "FROM..TO", num_args = 0..=1, default_missing_value = "0..inf")]
+    timeline: Option<String>,
+    /// Draw no figures.
+    #[arg(long)]
+    no_figures: bool,
+    /// Take every step one by one instead of running quiet stretches: slow, same bytes.
+    #[arg(long)]
+    stepwise: bool,
+    /// Run everything twice, quiet and step by step, and show the first event that differs; writes nothing.
+    #[arg(long)]
+    check_determinism: bool,
+    /// Threads for independent runs [default: all cores].
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+/// Runs `foretoken replay`.
+pub fn run(args: &Args, registry: &Registry, console: &Console) -> Result<()> {
+    let scenario = args.scenario(registry)?;
+    let threads = args.out.threads.unwrap_or(0);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|e| Error::Usage(format!("--threads: {e}")))?;
+    if args.out.check_determinism {
+        let runs = pool.install(|| replay::check_determinism(&scenario, registry))?;
+        return console.data(&format!("{runs} runs gave the same events twice, quiet and step by step\n"));
+    }
+    let out = args.out.out.clone().unwrap_or_else(|| default_out(args, &scenario));
+    let options = args.options()?;
+    let progress = Arc::new(Progress::default());
+    let bar = Bar::start(console, &progress);
+    let replayed = pool.install(|| replay::replay(&scenario, registry, &out, &options, &progress));
+    drop(bar);
+    let replayed = replayed?;
+    for remark in &replayed.remarks {
+        console.talk(remark);
+    }
+    show(&replayed, console)?;
+    let done = if replayed.unchanged { "unchanged; digests agree" } else { "written" };
+    console.talk(&format!("{}: {done}", out.display()));
+    Ok(())
+}
+
+fn default_out(args: &Args, scenario: &Scenario) -> PathBuf {
+    let named = (!scenario.name.is_empty()).then(|| scenario.name.clone());
+    let stem = |p: &PathBuf| {
+        p.file_name().map(|n| n.to_string_lossy().split('.').next().unwrap_or("run").to_string())
+    };
+    let name = named.or_else(|| args.scenario.as_ref().and_then(stem)).or_else(|| stem(&scenario.trace.path));
+    PathBuf::from("results").join(name.unwrap_or_else(|| "run".into()))
+}
+
+impl Args {
+    /// The scenario that the file, the flags and the `--set`s describe.
+    fn scenario(&self, registry: &Registry) -> Result<Scenario> {
+        let mut layers = Layers { file: self.scenario.clone(), set: Vec::new() };
+        if self.scenario.is_none()
+            && self.trace.is_none()
+            && !self.set.iter().any(|s| s.starts_with("trace.path"))
+        {
+            return Err(Error::Usage(
+                "give a scenario file or --trace FILE; see `foretoken replay --help`".into(),
+            ));
+        }
+        let mut set = |path: &str, value: Value| layers.set.push((path.into(), value));
+        if let Some(trace) = &self.trace {
+            set("trace.path", Value::String(trace.to_string_lossy().into_owned()));
+        }
+        if let Some(engine) = &self.engine {
+            set("engine.preset", Value::String(engine.clone()));
+        }
+        if let Some(profile) = &self.profile {
+            set("profile", Value::String(profile.clone()));
+        }
+        if let Some(predictor) = &self.predictor {
+            set("predictor", Value::Table(schedulers::braced(predictor)?.table("kind")));
+        }
+        if let Some(seed) = self.seed {
+            let seed =
+                i64::try_from(seed).map_err(|_| Error::Usage("--seed: choose at most 2^63 - 1".into()))?;
+            set("seed", Value::Integer(seed));
+        }
+        if let Some(replicates) = self.replicates {
+            set("replicates", Value::Integer(replicates.into()));
+        }
+        if !self.rates.is_empty() {
+            set("load.rates_rps", Value::Array(self.rates.iter().map(|&r| Value::Float(r)).collect()));
+        }
+        let chosen = schedulers::parse_list(&self.schedulers)?;
+        if !chosen.is_empty() {
+            set("schedulers", schedulers_value(&chosen)?);
+        }
+        for assignment in &self.set {
+            layers.set(assignment)?;
+        }
+        let scenario = resolve(&layers)?;
+        for config in &scenario.schedulers {
+            registry.get(&config.name)?;
+        }
+        Ok(scenario)
+    }
+
+    fn options(&self) -> Result<Options> {
+        let timeline = self.out.timeline.as_deref().map(parse_window).transpose()?;
+        let outputs = Outputs {
+            columns: self.out.columns.clone(),
+            steps: self.out.steps,
+            timeline,
+            figures: !self.out.no_figures,
+        };
+        Ok(Options { outputs, overwrite: self.out.overwrite, stepwise: self.out.stepwise })
+    }
+}
+
+fn schedulers_value(chosen: &[SchedulerConfig]) -> Result<Value> {
+    Value::try_from(chosen).map_err(|e| Error::Usage(format!("--scheduler: {e}")))
+}
+
+fn parse_window(text: &str) -> Result<(f64, f64)> {
+    let bad = || Error::Usage(format!("--timeline {text}: write a window in seconds, such as 10..20"));
+    let (from, to) = text.split_once("..").ok_or_else(bad)?;
+    match (from.parse::<f64>(), to.parse::<f64>()) {
+        (Ok(from), Ok(to)) if from >= 0.0 && from < to => Ok((from, to)),
+        _ => Err(bad()),
+    }
+}
+
+/// Headers of the table, and the metric each column shows.
+const SHOWN: [(&str, &str); 8] = [
+    ("E2E mean s", "e2e_mean_s"),
+    ("p50", "e2e_p50_s"),
+    ("p99", "e2e_p99_s"),
+    ("TTFT mean s", "ttft_mean_s"),
+    ("p99", "ttft_p99_s"),
+    ("tokens/s", "output_tokens_per_s"),
+    ("slowdown", "slowdown_mean"),
+    ("/best known", "ratio_best_known"),
+];
+
+fn show(replayed: &Replayed, console: &Console) -> Result<()> {
+    let summaries: Vec<_> = replayed.runs.iter().map(|r| &r.summary).collect();
+    let Some(comparison) = &replayed.comparison else {
+        return show_one(&replayed.runs[0], console);
+    };
+    let json = json!({ "schema": 1, "runs": summaries, "comparison": comparison });
+    if console.format == Format::Csv {
+        let mut csv = Vec::new();
+        comparison.write_csv(&mut csv)?;
+        return console.data(&String::from_utf8_lossy(&csv));
+    }
+    let mut headers = vec!["scheduler"];
+    headers.extend(SHOWN.iter().map(|(header, _)| *header));
+    headers.push("E2E against the first");
+    let row = |row: &crate::metrics::ComparisonRow| {
+        let mut cells = vec![row.scheduler.clone()];
+        cells.extend(
+            SHOWN.iter().map(|(_, metric)| row.metrics.get(*metric).map_or("-".into(), |e| number(e.mean))),
+        );
+        cells.push(row.e2e_difference_s.as_ref().map_or("-".into(), difference));
+        cells
+    };
+    let rows: Vec<_> = comparison.rows.iter().map(row).collect();
+    console.table(&headers, &rows, &json)
+}
+
+/// A paired difference with its interval, seconds.
+fn difference(paired: &crate::metrics::stats::Paired) -> String {
+    let interval = &paired.difference;
+    format!("{:+.3} [{:+.3}, {:+.3}]", interval.mean, interval.lo, interval.hi)
+}
+
+/// Four significant digits.
+fn number(value: f64) -> String {
+    match value.abs() {
+        _ if !value.is_finite() => "-".into(),
+        v if v >= 1000.0 => format!("{value:.0}"),
+        v if v >= 100.0 => format!("{value:.1}"),
+        v if v >= 10.0 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+fn show_one(run: &replay::RunResult, console: &Console) -> Result<()> {
+    let s = &run.summary;
+    let json = serde_json::to_value(s).map_err(|e| Error::Usage(e.to_string()))?;
+    let l = &s.latencies;
+    let distributions = [
+        ("TTFT s", &l.ttft_s),
+        ("TPOT s", &l.tpot_s),
+        ("ITL s", &s.itl_s),
+        ("E2E s", &l.e2e_s),
+        ("E2E/token s", &l.per_token_s),
+        ("queue s", &l.queue_s),
+    ];
+    let row = |(name, d): &(&str, &crate::metrics::Distribution)| {
+        let numbers = [d.mean, d.std, d.min, d.p50, d.p90, d.p95, d.p99, d.max];
+        std::iter::once((*name).to_string()).chain(numbers.iter().map(|&v| number(v))).collect()
+    };
+    let rows: Vec<Vec<String>> = distributions.iter().map(row).collect();
+    console.talk(&format!(
+        "{} on {} ({}), predictor {}: {} requests, {} completed, {} rejected, {} unfinished; {} requests/s, {} \
+         output tokens/s; {} steps, {} preemptions; percentiles {}",
+        run.label,
+        s.profile,
+        s.engine,
+        s.predictor.as_deref().unwrap_or("none"),
+        s.requests.arrived,
+        s.requests.completed,
+        s.requests.rejected,
+        s.requests.unfinished,
+        number(s.throughput.requests_per_s),
+        number(s.throughput.output_tokens_per_s),
+        s.steps,
+        s.preemptions,
+        s.percentile_convention.as_str()
+    ));
+    console.table(&["", "mean", "std", "min", "p50", "p90", "p95", "p99", "max"], &rows, &json)
+}
+
+/// The predictor written as `kind{key=value}`.
+pub fn predictor(text: &str) -> Result<PredictorConfig> {
+    let table = schedulers::braced(text)?.table("kind");
+    table
+        .try_into()
+        .map_err(|e: toml::de::Error| Error::Usage(format!("predictor `{text}`: {}", e.message())))
+}
