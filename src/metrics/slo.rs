@@ -129,8 +129,8 @@ impl Limits {
         let finish = r.finish.get().unwrap_or(horizon);
         let first = r.first_token.get().unwrap_or(finish);
         let gaps = u128::from(r.output_tokens.saturating_sub(1));
-        // As a product, so that nothing is rounded; a single token has no gap to be late in.
-        let decode_fits = gaps == 0 || u128::from(finish.since(first).0) <= u128::from(self.tpot.0) * gaps;
+        // As a product, so that nothing is rounded; a single token has no gap to be late in: 0 <= 0.
+        let decode_fits = u128::from(finish.since(first).0) <= u128::from(self.tpot.0) * gaps;
         let in_time = first.since(r.arrival) <= self.ttft && finish.since(r.arrival) <= self.e2e;
         match r.status {
             Status::Rejected => Verdict::Missed,
