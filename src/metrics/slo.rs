@@ -126,19 +126,17 @@ impl Limits {
     /// An unfinished request is judged by the least that its metrics can still become, as if all that it
     /// lacks were delivered at `horizon`.
     fn verdict(&self, r: &RequestRecord, horizon: SimTime) -> Verdict {
-        if r.status == Status::Rejected {
-            return Verdict::Missed;
-        }
         let finish = r.finish.get().unwrap_or(horizon);
         let first = r.first_token.get().unwrap_or(finish);
         let gaps = u128::from(r.output_tokens.saturating_sub(1));
-        // As a product, so that nothing is rounded; a single token has no gap to be late in.
-        let decode_fits = gaps == 0 || u128::from(finish.since(first).0) <= u128::from(self.tpot.0) * gaps;
+        // As a product, so that nothing is rounded; a single token has no gap to be late in: 0 <= 0.
+        let decode_fits = u128::from(finish.since(first).0) <= u128::from(self.tpot.0) * gaps;
         let in_time = first.since(r.arrival) <= self.ttft && finish.since(r.arrival) <= self.e2e;
-        match (in_time && decode_fits, r.status) {
-            (false, _) => Verdict::Missed,
-            (true, Status::Completed) => Verdict::Met,
-            (true, _) => Verdict::Censored,
+        match r.status {
+            Status::Rejected => Verdict::Missed,
+            _ if !(in_time && decode_fits) => Verdict::Missed,
+            Status::Completed => Verdict::Met,
+            Status::Unfinished => Verdict::Censored,
         }
     }
 }

@@ -17,6 +17,7 @@ pub use steps_csv::StepsCsv;
 pub use timeline::{Timeline, Window};
 pub use totals::RunTotals;
 
+use crate::error::{Error, Result};
 use crate::ids::{ReplicaId, RequestId};
 use crate::time::{MaybeTime, SimTime, Span};
 use crate::workload::{ClassId, Visible};
@@ -35,6 +36,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every status.
+    pub const ALL: [Status; 3] = [Status::Completed, Status::Rejected, Status::Unfinished];
+
     /// The word written to `requests.csv`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -42,6 +46,15 @@ impl Status {
             Status::Rejected => "rejected",
             Status::Unfinished => "unfinished",
         }
+    }
+
+    /// The status that `requests.csv` writes as `word`.
+    ///
+    /// # Errors
+    /// A word that is none of them.
+    pub fn parse(word: &str) -> Result<Status> {
+        let unknown = || Error::unknown("status", word, Status::ALL.map(Status::as_str));
+        Status::ALL.into_iter().find(|s| s.as_str() == word).ok_or_else(unknown)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use crate::error::{Error, Result};
+use crate::record::RequestRecord;
 use crate::record::rows::{Rows, push_secs, push_u64};
-use crate::record::{RequestRecord, Status};
 use crate::time::{MaybeTime, Span};
 
 /// A column of `requests.csv`. Time columns are seconds.
@@ -93,13 +93,15 @@ impl Columns {
     /// each if any record has a value for it.
     pub fn for_records(records: &[RequestRecord]) -> Columns {
         let mut columns: Vec<Column> = COLUMNS[..ALWAYS].iter().map(|&(_, c)| c).collect();
-        let used: [(Column, fn(&RequestRecord) -> bool); 4] = [
-            (Column::PredictedTokens, |r| r.predicted().is_some()),
-            (Column::Class, |r| r.class.0 != 0),
-            (Column::ClientWait, |r| r.client_wait > Span::ZERO),
-            (Column::Deadline, |r| r.deadline.is_some()),
-        ];
-        columns.extend(used.iter().filter(|(_, used)| records.iter().any(used)).map(|&(c, _)| c));
+        let mut add = |column: Column, used: fn(&RequestRecord) -> bool| {
+            if records.iter().any(used) {
+                columns.push(column);
+            }
+        };
+        add(Column::PredictedTokens, |r| r.predicted().is_some());
+        add(Column::Class, |r| r.class.0 != 0);
+        add(Column::ClientWait, |r| r.client_wait > Span::ZERO);
+        add(Column::Deadline, |r| r.deadline.is_some());
         Columns(columns)
     }
 
@@ -215,7 +217,7 @@ fn push_span(out: &mut Vec<u8>, span: Option<Span>) {
 /// A predicted length: whole numbers bare, others in the shortest form that reads back the same.
 fn push_tokens(out: &mut Vec<u8>, tokens: Option<f32>) {
     let Some(tokens) = tokens else { return };
-    if tokens >= 0.0 && tokens < 16_777_216.0 && tokens.fract() == 0.0 {
+    if (0.0..16_777_216.0).contains(&tokens) && tokens.fract() == 0.0 {
         push_u64(out, tokens as u64);
     } else {
         out.extend_from_slice(tokens.to_string().as_bytes());
@@ -228,17 +230,4 @@ fn quoted(name: &str) -> Vec<u8> {
         return name.as_bytes().to_vec();
     }
     format!("\"{}\"", name.replace('"', "\"\"")).into_bytes()
-}
-
-impl Status {
-    /// The status that `requests.csv` writes as `word`.
-    ///
-    /// # Errors
-    /// A word that is none of them.
-    pub fn parse(word: &str) -> Result<Status> {
-        [Status::Completed, Status::Rejected, Status::Unfinished]
-            .into_iter()
-            .find(|s| s.as_str() == word)
-            .ok_or_else(|| Error::unknown("status", word, ["completed", "rejected", "unfinished"]))
-    }
 }

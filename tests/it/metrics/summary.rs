@@ -1,7 +1,7 @@
 //! Summaries against a plain transcription of the metrics' definitions on token-delivery logs.
 
 use foretoken::metrics::{
-    Distribution, PercentileConvention, RunRecord, Summary, SummaryOptions, Trim, jain_index, summarise,
+    Distribution, PercentileConvention, RunRecord, Slo, Summary, SummaryOptions, Trim, jain_index, summarise,
 };
 use foretoken::record::{LogHistogram, RequestRecord, RunTotals, Status};
 use foretoken::time::{SimTime, Span};
@@ -268,6 +268,30 @@ fn everything_optional_by_hand() {
     let prediction = s.prediction.unwrap();
     assert_eq!((prediction.n, prediction.mae_tokens, prediction.bias_tokens), (2, 2.0, 0.0));
     assert_eq!((prediction.rmse_tokens, prediction.relative), (2.0, 0.75));
+}
+
+#[test]
+fn the_json_has_the_documented_fields() {
+    let records = mixed();
+    let totals = RunTotals { arrived: 5, horizon: SimTime(1 << 40), ..RunTotals::default() };
+    let slo = Some(Slo { ttft_s: Some(5.0), ..Slo::default() });
+    let options = SummaryOptions { slo, ..SummaryOptions::default() };
+    let json = serde_json::to_value(summarise(&run(&records, &totals, &[]), &options).unwrap()).unwrap();
+    let groups = [
+        ("requests", "arrived completed rejected unfinished lost"),
+        ("throughput", "requests_per_s output_tokens_per_s total_tokens_per_s"),
+        ("slo", "ttft_s attainment goodput_rps"),
+        ("utilisation", "busy kv seats"),
+    ];
+    let distributions = "ttft_s tpot_s itl_s e2e_s per_token_s queue_s";
+    let numbers = "mean std min p50 p90 p95 p99 max n";
+    let scalars = "schema scheduler engine profile duration_s steps digest preemptions wasted_tokens percentile_convention";
+    assert!(scalars.split(' ').all(|key| json.get(key).is_some()), "{json}");
+    let nested = distributions.split(' ').map(|name| (name, numbers)).chain(groups);
+    for (outer, inner) in nested {
+        assert!(inner.split(' ').all(|key| json[outer].get(key).is_some()), "{outer}: {json}");
+    }
+    assert_eq!(json["slo"]["met"], 3);
 }
 
 #[test]
