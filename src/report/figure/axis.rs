@@ -57,6 +57,7 @@ pub(super) fn domain(axis: &Axis, values: impl Iterator<Item = f64>, pad: f64) -
         Scale::Log if lo > hi => [1.0, 10.0],
         Scale::Log => log_domain(lo, hi, pad),
         Scale::Linear if lo > hi => [0.0, 1.0],
+        // Counts and shares that start at zero look wrong with room below it.
         Scale::Linear if axis.from_zero || lo == 0.0 => linear_domain(lo.min(0.0), hi.max(0.0), pad, true),
         Scale::Linear => linear_domain(lo, hi, pad, false),
     }

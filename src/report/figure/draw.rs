@@ -220,7 +220,7 @@ impl Brush<'_> {
         self.y_ticks(&bar.words, &bar.scale, area.right, 1.0);
         let lines = bar.words.title.len() as f64;
         let widths = bar.words.ticks.major.iter().map(|t| super::face::width_em(&t.1) * theme.small);
-        let labels = widths.fold(0.0, f64::max) + theme.px(TICK_PX + TICK_GAP_PX + 2.0);
+        let labels = widths.fold(0.0, f64::max) + theme.px(TICK_PX + TICK_GAP_PX + 4.0);
         let first = area.right + labels + ASCENT_EM * theme.text;
         if lines > 0.0 {
             self.upward_title(&bar.words, first, (area.top + area.bottom) / 2.0);

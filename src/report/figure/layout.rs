@@ -299,7 +299,7 @@ impl<'a> Planner<'a> {
     pub fn bar_width(&self, bar: &ColourBar) -> f64 {
         let title = bar.words.title.len() as f64 * LEADING_EM * self.theme.text;
         let labels = self.widest_label(&bar.words) + self.theme.px(TICK_PX + TICK_GAP_PX);
-        self.theme.px(BAR_PX[0] + BAR_PX[1]) + labels + title + self.theme.px(2.0) + self.pad
+        self.theme.px(BAR_PX[0] + BAR_PX[1]) + labels + title + self.theme.px(4.0) + self.pad
     }
 }
 

@@ -5,7 +5,7 @@ use super::canvas::{Canvas, Fill, Pen, Point, Rect, escape};
 use super::clip;
 use super::layout::Placed;
 use super::spec::{Datum, FigureSpec, Grid, Mark, Panel, Series};
-use super::style::{Look, Shape, Theme};
+use super::style::{Look, Rgb, Shape, Theme};
 
 /// Width of lines, in CSS pixels of paper size.
 pub(super) const LINE_PX: f64 = 1.3;
@@ -121,7 +121,7 @@ impl Marks<'_> {
         let slot = self.names.iter().position(|n| *n == series.name).unwrap_or(0);
         for i in marked(&points, (slot as f64 + 0.5) / self.names.len().max(1) as f64) {
             if self.shows(points[i]) {
-                marker(points[i], look, self.theme, canvas);
+                marker(points[i], look, self.theme, "", canvas);
             }
         }
     }
@@ -129,24 +129,24 @@ impl Marks<'_> {
     fn scatter(&self, series: &Series, data: &[Datum], canvas: &mut dyn Canvas) {
         let look = self.look(series);
         for d in data {
-            self.error_bar(d, self.at.x.at(d.x), look, canvas);
+            self.error_bar(series, d, self.at.x.at(d.x), look.colour, canvas);
             let point = self.point(d.x, d.y);
             if self.shows(point) {
-                marker(point, look, self.theme, canvas);
+                marker(point, look, self.theme, &self.tag(series, "points"), canvas);
             }
         }
     }
 
     /// A vertical line over the interval with a cap at each end that is in the frame.
-    fn error_bar(&self, d: &Datum, x: f64, look: Look, canvas: &mut dyn Canvas) {
+    fn error_bar(&self, series: &Series, d: &Datum, x: f64, colour: Rgb, canvas: &mut dyn Canvas) {
         let Some(ends) = d.interval else { return };
-        let pen = Pen::solid(look.colour, self.theme.px(0.9));
+        let pen = Pen::solid(colour, self.theme.px(0.9));
         let half = self.theme.px(2.0);
         let [lo, hi] = ends.map(|v| self.at.y.at(v));
         let caps = [lo, hi].map(|y| [(x - half, y), (x + half, y)]);
         for stroke in [[(x, lo), (x, hi)], caps[0], caps[1]] {
             for part in clip::path(&stroke, self.view()) {
-                canvas.polyline(&part, &pen, "");
+                canvas.polyline(&part, &pen, &self.tag(series, "interval"));
             }
         }
     }
@@ -168,7 +168,7 @@ impl Marks<'_> {
                 canvas.rect(area, Fill::solid(look.colour), &self.tag(series, "bars"));
                 self.brand(area, a.1, look, canvas);
             }
-            self.error_bar(d, (a.0 + b.0) / 2.0, Look { colour: self.theme.ink, ..look }, canvas);
+            self.error_bar(series, d, (a.0 + b.0) / 2.0, self.theme.ink, canvas);
         }
     }
 
@@ -230,28 +230,27 @@ fn marked(points: &[Point], phase: f64) -> Vec<usize> {
 }
 
 /// A marker with a thin rim of background, so that it stands out from lines below.
-pub(super) fn marker(at: Point, look: Look, theme: &Theme, canvas: &mut dyn Canvas) {
+fn marker(at: Point, look: Look, theme: &Theme, tag: &str, canvas: &mut dyn Canvas) {
     let radius = theme.px(MARKER_PX);
-    let mut layer = |radius: f64, fill: Fill| match outline(look.shape, at, radius) {
-        Some(corners) => canvas.polygon(&corners, fill, ""),
-        None => canvas.circle(at, radius, fill, ""),
-    };
-    layer(radius + theme.px(0.7), Fill::solid(theme.background));
-    layer(radius, Fill::solid(look.colour));
+    shape(at, look.shape, radius + theme.px(0.7), theme.background, "", canvas);
+    shape(at, look.shape, radius, look.colour, tag, canvas);
     if look.hollow {
-        layer(radius - theme.px(0.9), Fill::solid(theme.background));
+        shape(at, look.shape, radius - theme.px(0.9), theme.background, "", canvas);
     }
 }
 
 /// A marker cut out of an area.
 fn inset(at: Point, look: Look, theme: &Theme, canvas: &mut dyn Canvas) {
-    let mut layer = |radius: f64, fill: Fill| match outline(look.shape, at, radius) {
-        Some(corners) => canvas.polygon(&corners, fill, ""),
-        None => canvas.circle(at, radius, fill, ""),
-    };
-    layer(theme.px(MARKER_PX), Fill::solid(theme.background));
+    shape(at, look.shape, theme.px(MARKER_PX), theme.background, "", canvas);
     if look.hollow {
-        layer(theme.px(MARKER_PX - 0.9), Fill::solid(look.colour));
+        shape(at, look.shape, theme.px(MARKER_PX - 0.9), look.colour, "", canvas);
+    }
+}
+
+fn shape(at: Point, shape: Shape, radius: f64, colour: Rgb, tag: &str, canvas: &mut dyn Canvas) {
+    match outline(shape, at, radius) {
+        Some(corners) => canvas.polygon(&corners, Fill::solid(colour), tag),
+        None => canvas.circle(at, radius, Fill::solid(colour), tag),
     }
 }
 
@@ -293,6 +292,6 @@ pub(super) fn sample(
         canvas.polyline(&[(area.left, middle), (area.right, middle)], &pen, "");
     }
     if line || has(|m| matches!(m, Mark::Points(_))) {
-        marker(centre, look, theme, canvas);
+        marker(centre, look, theme, "", canvas);
     }
 }

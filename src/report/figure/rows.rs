@@ -22,15 +22,19 @@ impl Planner<'_> {
         for (panel, spec) in panels.iter_mut().zip(&self.spec.panels) {
             self.name_tops(panel, spec)?;
         }
-        for row in panels.chunks_mut(self.columns) {
-            y = self.place_row(row, y);
+        for (i, row) in panels.chunks_mut(self.columns).enumerate() {
+            let between = if i > 0 { self.theme.px(3.0) } else { 0.0 };
+            y = self.place_row(row, y + between);
         }
         if let Some(bar) = &mut bar {
             self.place_bar(bar, &panels[0]);
         }
         let mut notes = Vec::new();
-        y += self.theme.px(2.0);
-        for note in self.spec.remarks() {
+        let remarks = self.spec.remarks();
+        if !remarks.is_empty() {
+            y += self.theme.px(2.0);
+        }
+        for note in remarks {
             notes.extend(wrap(&note, self.theme.note, self.width - 2.0 * self.pad)?);
         }
         let height = y + notes.len() as f64 * LEADING_EM * self.theme.note + self.pad;

@@ -51,6 +51,14 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// Whether a canvas point lies in the frame.
+    pub fn holds(&self, (x, y): (f64, f64)) -> bool {
+        let within = |v: f64, axis: &AxisSeen| {
+            (axis.from.min(axis.to) - TOLERANCE..=axis.from.max(axis.to) + TOLERANCE).contains(&v)
+        };
+        within(x, &self.x) && within(y, &self.y)
+    }
+
     /// Whether a canvas point lies on the edge of the frame.
     pub fn on_edge(&self, (x, y): (f64, f64)) -> bool {
         let near =
@@ -132,6 +140,9 @@ fn path(node: &roxmltree::Node) -> Path {
     if node.has_tag_name("rect") {
         let (x, y) = (number("x"), number("y"));
         return vec![(x, y), (x + number("width"), y + number("height"))];
+    }
+    if node.has_tag_name("circle") {
+        return vec![(number("cx"), number("cy"))];
     }
     let pair = |p: &str| {
         let (x, y) = p.split_once(',').expect("a pair");
