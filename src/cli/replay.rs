@@ -217,7 +217,7 @@ fn show(replayed: &Replayed, console: &Console) -> Result<()> {
     let json = json!({ "schema": 1, "runs": summaries, "comparison": comparison });
     if console.format == Format::Csv {
         let mut csv = Vec::new();
-        comparison.write_csv(&mut csv)?;
+        comparison.write_csv(&mut csv).map_err(|e| Error::io("standard output", e))?;
         return console.data(&String::from_utf8_lossy(&csv));
     }
     let mut headers = vec!["scheduler"];

@@ -216,7 +216,7 @@ impl<'a> Cluster<'a> {
         let visible = request.visible;
         let mut record =
             RequestRecord::arrived(&visible, request.truth.reveal(), Span(request.client_wait_ns));
-        record.predicted_tokens = belief.point().map_or(f32::NAN, |p| p as f32);
+        record.predicted_tokens = belief.tokens().map_or(f32::NAN, |p| p as f32);
         let live = Live {
             visible,
             belief,

@@ -39,14 +39,22 @@ pub enum Belief {
 }
 
 impl Belief {
-    /// The length that a scheduler needing one number should use: the point, the middle of the interval,
-    /// the median of the law, the score. `None` for [`Belief::Unknown`].
+    /// What orders requests by length: the expected tokens, or the score. `None` for [`Belief::Unknown`].
     pub fn point(&self) -> Option<f64> {
         match self {
-            Belief::Unknown => None,
-            Belief::Point(v) | Belief::Score(v) => Some(*v),
+            Belief::Score(v) => Some(*v),
+            other => other.tokens(),
+        }
+    }
+
+    /// One number of tokens: the point, the middle of the interval, the median of the law. `None` where
+    /// nothing is believed about tokens.
+    pub fn tokens(&self) -> Option<f64> {
+        match self {
+            Belief::Unknown | Belief::Score(_) => None,
+            Belief::Point(v) => Some(*v),
             Belief::Interval { lo, hi } => Some((f64::from(*lo) + f64::from(*hi)) / 2.0),
-            Belief::LogT(t) => Some(libm::exp(t.mu).min(f64::from(t.cap))),
+            Belief::LogT(t) => Some(libm::exp(t.mu).clamp(1.0, f64::from(t.cap))),
         }
     }
 }
