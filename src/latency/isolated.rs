@@ -36,6 +36,11 @@ impl Isolated {
         self.model.is_pure()
     }
 
+    /// Whether no request is faster in company than alone.
+    pub fn is_bound(&self) -> bool {
+        self.model.is_monotone()
+    }
+
     /// End-to-end time of a request of these lengths, tokens.
     ///
     /// # Errors

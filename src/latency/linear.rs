@@ -42,6 +42,11 @@ impl Linear {
 }
 
 impl Kernel for Linear {
+    /// Every coefficient is checked to be 0 or more.
+    fn is_monotone(&self) -> bool {
+        true
+    }
+
     #[inline]
     fn step(&self, shape: &StepShape<'_>) -> Result<Span> {
         let decode = self.decode_s * shape.decodes as f64 + self.context_token_s * shape.context_sum as f64;

@@ -111,6 +111,12 @@ pub trait LatencyModel: Send {
         true
     }
 
+    /// Whether a step never gets shorter by computing more, so that no request is faster in company than
+    /// alone: what lower bounds from times alone rest on.
+    fn is_monotone(&self) -> bool {
+        false
+    }
+
     /// Energy of a step of this shape that took `took`, joules; `None` without a power model.
     fn energy_j(&self, shape: &StepShape<'_>, took: Span) -> Option<f64> {
         let _ = (shape, took);

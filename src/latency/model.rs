@@ -10,6 +10,11 @@ pub(super) trait Kernel: Send + 'static {
     /// Duration of a step.
     fn step(&self, shape: &StepShape<'_>) -> Result<Span>;
 
+    /// Whether more work never takes less time.
+    fn is_monotone(&self) -> bool {
+        false
+    }
+
     /// Share of the device's peak that a step of `seconds` uses, 0 to 1.
     fn utilisation(&self, _shape: &StepShape<'_>, _seconds: f64) -> f64 {
         1.0
@@ -38,6 +43,10 @@ impl<K: Kernel> LatencyModel for Model<K> {
     #[inline]
     fn step(&mut self, shape: &StepShape<'_>) -> Result<Span> {
         self.kernel.step(shape)
+    }
+
+    fn is_monotone(&self) -> bool {
+        self.kernel.is_monotone()
     }
 
     fn energy_j(&self, shape: &StepShape<'_>, took: Span) -> Option<f64> {

@@ -249,6 +249,11 @@ impl Timed {
 }
 
 impl Kernel for Timed {
+    /// Sums of maxima of terms that grow with the work.
+    fn is_monotone(&self) -> bool {
+        true
+    }
+
     #[inline]
     fn step(&self, shape: &StepShape<'_>) -> Result<Span> {
         let tokens = shape.decodes + shape.prefill_tokens();

@@ -13,6 +13,9 @@ const KEPT: usize = 512;
 /// Abscissae at which distributions of several replicates are averaged.
 const GRID: usize = 160;
 
+/// Picks one distribution of a run.
+type Sample = fn(&Curves) -> &Vec<f64>;
+
 /// Distributions of a run, thinned to evenly spaced ranks, seconds.
 #[derive(Clone, Debug, Default)]
 pub struct Curves {
@@ -82,7 +85,7 @@ pub(super) fn response(
 ) -> Result<FigureSpec> {
     let groups = groups(scenario, runs);
     let mut panels = Vec::new();
-    let quantities: [(&str, fn(&Curves) -> &Vec<f64>); 2] =
+    let quantities: [(&str, Sample); 2] =
         [("End-to-end latency", |c| &c.e2e_s), ("Time to first token", |c| &c.ttft_s)];
     for (label, of) in quantities {
         let drawn = groups.iter().filter(|g| g.runs.iter().any(|r| !of(&r.curves).is_empty()));
@@ -105,7 +108,7 @@ pub(super) fn response(
 }
 
 /// Mean distribution function over replicates, with its interval.
-fn distribution(group: &Group<'_>, of: fn(&Curves) -> &Vec<f64>) -> Vec<Datum> {
+fn distribution(group: &Group<'_>, of: Sample) -> Vec<Datum> {
     let samples: Vec<&Vec<f64>> =
         group.runs.iter().map(|r| of(&r.curves)).filter(|s| !s.is_empty()).collect();
     let least = samples.iter().map(|s| s[0]).fold(f64::INFINITY, f64::min);

@@ -90,7 +90,7 @@ impl Inputs {
             let help = "draw them, e.g. --set workload.arrivals.kind=poisson --set workload.rate_rps=5";
             return Err(Error::input(Place::key("workload.arrivals.kind"), what, help));
         }
-        let needs_sample = scenario.predictor.needs_sample()
+        let needs_sample = scenario.predictor.as_ref().is_some_and(|p| p.needs_sample())
             || scenario.schedulers.iter().any(|s| s.predictor.as_ref().is_some_and(|p| p.needs_sample()));
         let (sample, feed) = if runs > 1 || needs_sample {
             let mut lengths = Vec::new();
@@ -135,8 +135,7 @@ impl Inputs {
 
 fn prediction_files(scenario: &Scenario) -> Result<Vec<InputFile>> {
     let own = scenario.schedulers.iter().filter_map(|s| s.predictor.as_ref());
-    let mut paths: Vec<&Path> =
-        std::iter::once(&scenario.predictor).chain(own).filter_map(|p| p.path()).collect();
+    let mut paths: Vec<&Path> = scenario.predictor.iter().chain(own).filter_map(|p| p.path()).collect();
     paths.sort();
     paths.dedup();
     paths.into_iter().map(InputFile::read).collect()

@@ -35,13 +35,16 @@ pub struct Finished {
     pub counts: Counts,
 }
 
+/// Called with each record as it comes; an error ends the run.
+pub type Listener<'a, T> = dyn FnMut(&T) -> Result<()> + 'a;
+
 /// Receives steps and events of a run besides its request records.
 #[derive(Default)]
 pub struct Listeners<'a> {
     /// Every step.
-    pub step: Option<&'a mut dyn FnMut(&StepRecord) -> Result<()>>,
+    pub step: Option<&'a mut Listener<'a, StepRecord>>,
     /// Every event.
-    pub event: Option<&'a mut dyn FnMut(&Event) -> Result<()>>,
+    pub event: Option<&'a mut Listener<'a, Event>>,
     /// Counts the requests that leave.
     pub progress: Option<&'a Progress>,
 }
@@ -104,8 +107,8 @@ impl Job {
         let config = self.config(scenario);
         let replicate = u64::from(self.replicate);
         let mut workload = inputs.workload(scenario, replicate, self.rate_rps)?;
-        let predictor = config.predictor.as_ref().unwrap_or(&scenario.predictor);
-        let mut predictor = predictor.build(&inputs.sample, scenario.seed, replicate)?;
+        let mut predictor =
+            scenario.predictor(config, registry)?.build(&inputs.sample, scenario.seed, replicate)?;
         let scheduler_seed = scenario.seed.wrapping_add(replicate);
         let capacity = inputs.kv_capacity_tokens(scenario);
         let setup = engine::Setup {

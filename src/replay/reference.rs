@@ -2,9 +2,11 @@
 
 use super::job::Job;
 use super::run::{Replay, RunResult};
+use crate::engine::StepKind;
 use crate::error::Result;
 use crate::predict::PredictorConfig;
 use crate::scenario::{Scenario, SchedulerConfig};
+use crate::scheduler::Registry;
 use rayon::prelude::*;
 
 /// Clairvoyant schedulers whose best result is the reference. None of them is optimal, nor called so.
@@ -19,26 +21,23 @@ pub(super) struct References {
 
 impl References {
     /// The clairvoyant runs that `scenario` does not have among its own.
-    pub fn of(scenario: &Scenario) -> References {
-        let mut scenario = scenario.clone();
-        let lockstep = scenario.engine.step == crate::engine::StepKind::Lockstep;
-        let has = |name: &str| {
-            let plain = |s: &SchedulerConfig| {
-                let predictor = s.predictor.as_ref().unwrap_or(&scenario.predictor);
-                s.name == name && s.params.is_empty() && *predictor == PredictorConfig::Oracle
-            };
-            scenario.schedulers.iter().any(plain)
-        };
-        let missing: Vec<&str> =
-            CLAIRVOYANT.into_iter().filter(|name| !has(name) && !(lockstep && *name == "srpt")).collect();
-        let compared = scenario.schedulers.len() > 1;
-        let configs = missing.iter().map(|name| SchedulerConfig {
-            predictor: Some(PredictorConfig::Oracle),
-            ..SchedulerConfig::plain(name)
-        });
-        scenario.schedulers = if compared { configs.collect() } else { Vec::new() };
-        let jobs = super::run::jobs(&scenario);
-        References { scenario, jobs }
+    pub fn of(scenario: &Scenario, registry: &Registry) -> Result<References> {
+        let mut reference = scenario.clone();
+        reference.schedulers.clear();
+        if scenario.schedulers.len() > 1 {
+            for name in CLAIRVOYANT {
+                let preempts = registry.make(name, &serde_json::Map::new(), 0)?.preempts();
+                let possible = scenario.engine.step == StepKind::Mixed || !preempts;
+                if possible && !has(scenario, registry, name)? {
+                    let oracle = Some(PredictorConfig::Oracle);
+                    reference
+                        .schedulers
+                        .push(SchedulerConfig { predictor: oracle, ..SchedulerConfig::plain(name) });
+                }
+            }
+        }
+        let jobs = super::run::jobs(&reference);
+        Ok(References { scenario: reference, jobs })
     }
 
     /// Smallest mean E2E latency of any run of each replicate, the references included, seconds; empty
@@ -58,4 +57,14 @@ impl References {
         }
         Ok(best)
     }
+}
+
+/// Whether `scenario` runs the clairvoyant scheduler `name` itself.
+fn has(scenario: &Scenario, registry: &Registry, name: &str) -> Result<bool> {
+    for config in scenario.schedulers.iter().filter(|s| s.name == name && s.params.is_empty()) {
+        if scenario.predictor(config, registry)? == PredictorConfig::Oracle {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -11,6 +11,7 @@ use crate::latency::Isolated;
 use crate::metrics::{
     Comparison, Contestant, Run, RunRecord, Summary, SummaryOptions, Trim, compare, summarise,
 };
+use crate::predict::PredictorConfig;
 use crate::record::RequestRecord;
 use crate::scenario::Scenario;
 use crate::scheduler::Registry;
@@ -105,7 +106,7 @@ pub fn replay(
         registry.make(&config.name, &config.params, scenario.seed)?;
     }
     let (jobs, loads) = (jobs(scenario), load_jobs(scenario));
-    let references = References::of(scenario);
+    let references = References::of(scenario, registry)?;
     let runs = jobs.len() + loads.len() + references.jobs.len();
     progress.runs.store(runs, Ordering::Relaxed);
     let inputs = Inputs::load(scenario, runs)?;
@@ -205,9 +206,10 @@ impl Replay<'_> {
     fn summarise(&self, job: Job, label: &str, finished: &Finished) -> Result<Summary> {
         let scenario = self.scenario;
         let config = job.config(scenario);
-        let predictor = config.predictor.as_ref().unwrap_or(&scenario.predictor).label();
-        let isolated = self.isolated(finished)?;
-        let isolated = isolated.as_ref().map(|times| {
+        let predictor = scenario.predictor(config, self.registry)?;
+        let named = (predictor != PredictorConfig::None).then(|| predictor.label());
+        let times = self.isolated(finished)?;
+        let isolated = times.as_ref().map(|times| {
             move |prompt: u32, output: u32| times.borrow_mut().e2e(prompt, output).unwrap_or(Span::ZERO)
         });
         let metrics = &scenario.metrics;
@@ -221,12 +223,17 @@ impl Replay<'_> {
             scheduler: label,
             engine: scenario.engine.preset.name(),
             profile: &self.inputs.profile.name,
-            predictor: Some(&predictor),
+            predictor: named.as_deref(),
             requests: &finished.records,
             totals: &finished.totals,
             classes: &finished.classes,
         };
-        summarise(&run, &options)
+        let mut summary = summarise(&run, &options)?;
+        if !times.as_ref().is_some_and(|t| t.borrow().is_bound()) {
+            // Times alone bound nothing if company can make a step shorter.
+            summary.lower_bound = None;
+        }
+        Ok(summary)
     }
 
     /// Times alone, if the profile can tell them for the longest request that completed.

@@ -7,8 +7,10 @@ pub use keys::check_path;
 pub use resolve::{Layers, resolve};
 
 use crate::engine::{ClusterConfig, EngineConfig, KvConfig, Preset};
+use crate::error::Result;
 use crate::metrics::{PercentileConvention, Slo};
 use crate::predict::PredictorConfig;
+use crate::scheduler::Registry;
 use crate::trace::{Format, ReadOptions, Tokenizer};
 use crate::workload;
 use schemars::JsonSchema;
@@ -42,8 +44,10 @@ pub struct Scenario {
     pub kv: KvConfig,
     /// Replicas of it.
     pub cluster: ClusterConfig,
-    /// Who predicts output lengths, where a scheduler does not say otherwise.
-    pub predictor: PredictorConfig,
+    /// Who predicts output lengths, where a scheduler does not say otherwise; unset = the oracle for
+    /// schedulers that read beliefs, nobody for the others.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub predictor: Option<PredictorConfig>,
     /// The schedulers to compare; the first is what the others are compared with.
     pub schedulers: Vec<SchedulerConfig>,
     /// Offered loads for the response-time figure.
@@ -83,7 +87,7 @@ impl TraceConfig {
     ///
     /// # Errors
     /// An unknown format or tokenizer.
-    pub fn options(&self) -> crate::error::Result<ReadOptions> {
+    pub fn options(&self) -> Result<ReadOptions> {
         Ok(ReadOptions {
             format: self.format.as_deref().map(str::parse::<Format>).transpose()?,
             ignore_extra: self.ignore_extra,
@@ -181,6 +185,18 @@ impl MetricsConfig {
 }
 
 impl Scenario {
+    /// Who predicts for `config`, one of this scenario's schedulers.
+    ///
+    /// # Errors
+    /// `registry` does not know the scheduler.
+    pub fn predictor(&self, config: &SchedulerConfig, registry: &Registry) -> Result<PredictorConfig> {
+        if let Some(chosen) = config.predictor.as_ref().or(self.predictor.as_ref()) {
+            return Ok(chosen.clone());
+        }
+        let reads = registry.get(&config.name)?.reads_belief;
+        Ok(if reads { PredictorConfig::Oracle } else { PredictorConfig::None })
+    }
+
     /// Built-in values on top of `preset`.
     pub fn defaults(preset: Preset) -> Scenario {
         Scenario {
@@ -194,7 +210,7 @@ impl Scenario {
             engine: EngineConfig::preset(preset),
             kv: KvConfig::preset(preset),
             cluster: ClusterConfig::default(),
-            predictor: PredictorConfig::default(),
+            predictor: None,
             schedulers: vec![SchedulerConfig::plain("fcfs")],
             load: LoadConfig::default(),
             metrics: MetricsConfig::default(),

@@ -9,6 +9,7 @@ pub const ENTRY: Entry = Entry {
     name: "edf",
     summary: "earliest deadline first (column deadline_s of the trace, or default_deadline_s)",
     source: "Liu and Layland 1973",
+    reads_belief: false,
     params: || schemars::schema_for!(Params),
     make: |params, _| Ok(Box::new(Edf { params: parse::<Params>(params)?.checked()? })),
 };

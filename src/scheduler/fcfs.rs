@@ -8,6 +8,7 @@ pub const ENTRY: Entry = Entry {
     name: "fcfs",
     summary: "first come, first served",
     source: "the default of vLLM, SGLang and others",
+    reads_belief: false,
     params: || schemars::schema_for!(NoParams),
     make: |params, _| {
         parse::<NoParams>(params)?;

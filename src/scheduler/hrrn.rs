@@ -9,6 +9,7 @@ pub const ENTRY: Entry = Entry {
     name: "hrrn",
     summary: "largest (wait + service) / service first, service predicted",
     source: "Brinch Hansen 1971; merged in SGLang with prompt length as service",
+    reads_belief: true,
     params: || schemars::schema_for!(Params),
     make: |params, _| Ok(Box::new(Hrrn { params: parse(params)? })),
 };

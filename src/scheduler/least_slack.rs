@@ -9,6 +9,7 @@ pub const ENTRY: Entry = Entry {
     name: "least-slack",
     summary: "smallest (deadline - predicted remaining service) first",
     source: "Mok 1983",
+    reads_belief: true,
     params: || schemars::schema_for!(Params),
     make: |params, _| Ok(Box::new(LeastSlack { params: parse::<Params>(params)?.checked()? })),
 };

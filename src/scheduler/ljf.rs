@@ -8,6 +8,7 @@ pub const ENTRY: Entry = Entry {
     name: "ljf",
     summary: "longest predicted output first (for contrast; good for makespan, bad for response time)",
     source: "textbook (LPT rule, Graham 1969)",
+    reads_belief: true,
     params: || schemars::schema_for!(NoParams),
     make: |params, _| {
         parse::<NoParams>(params)?;

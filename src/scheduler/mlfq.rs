@@ -9,6 +9,7 @@ pub const ENTRY: Entry = Entry {
     name: "mlfq",
     summary: "requests sink a level each time they use up a quantum of tokens; lower levels give way",
     source: "Corbato 1962; for LLM serving: FastServe (Wu et al. 2023)",
+    reads_belief: false,
     params: || schemars::schema_for!(Params),
     make: |params, _| Ok(Box::new(Mlfq { params: parse::<Params>(params)?.checked()? })),
 };

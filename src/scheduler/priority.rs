@@ -8,6 +8,7 @@ pub const ENTRY: Entry = Entry {
     name: "priority",
     summary: "smallest priority value first; the worst one loses its memory first",
     source: "vLLM V1, scheduling policy `priority`",
+    reads_belief: false,
     params: || schemars::schema_for!(NoParams),
     make: |params, _| {
         parse::<NoParams>(params)?;

@@ -9,6 +9,7 @@ pub const ENTRY: Entry = Entry {
     name: "random",
     summary: "a random request of the queue",
     source: "textbook",
+    reads_belief: false,
     params: || schemars::schema_for!(NoParams),
     make: |params, seed| {
         parse::<NoParams>(params)?;

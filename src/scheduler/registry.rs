@@ -19,6 +19,8 @@ pub struct Entry {
     pub summary: &'static str,
     /// Where it comes from.
     pub source: &'static str,
+    /// Whether it looks at beliefs about output lengths.
+    pub reads_belief: bool,
     /// JSON schema of its parameters.
     pub params: fn() -> schemars::Schema,
     /// Makes one for `seed`; wrong parameters are an error that names the key.

@@ -8,6 +8,7 @@ pub const ENTRY: Entry = Entry {
     name: "sjf",
     summary: "shortest predicted output first, never preempting",
     source: "textbook; with learned lengths: S3 (Jin et al. 2023), SSJF (Qiu et al. 2024)",
+    reads_belief: true,
     params: || schemars::schema_for!(NoParams),
     make: |params, _| {
         parse::<NoParams>(params)?;

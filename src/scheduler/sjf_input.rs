@@ -8,6 +8,7 @@ pub const ENTRY: Entry = Entry {
     name: "sjf-input",
     summary: "shortest prompt first; needs no prediction",
     source: "BLIS `sjf`; proposals in vLLM and TensorRT-LLM",
+    reads_belief: false,
     params: || schemars::schema_for!(NoParams),
     make: |params, _| {
         parse::<NoParams>(params)?;

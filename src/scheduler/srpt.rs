@@ -9,6 +9,7 @@ pub const ENTRY: Entry = Entry {
     name: "srpt",
     summary: "shortest predicted remaining output first; a shorter newcomer takes the longest one's seat",
     source: "Schrage 1968, with the recomputation that preemption costs in an LLM engine",
+    reads_belief: true,
     params: || schemars::schema_for!(Params),
     make: |params, _| Ok(Box::new(Srpt { params: parse(params)? })),
 };
