@@ -63,7 +63,7 @@ const TABLE: &str = "[timing.table]\noutside = \"error\"\nprefill_tokens = [0, 1
 #[test]
 fn tables_are_linear_between_their_points() {
     let mut model = profile(TABLE).model(0).unwrap();
-    let whole = |new| [Chunk { context: 0, new }];
+    let whole = |new| [Chunk::of_prompt(0, new)];
     let cases = [
         (0, 0, 0, 0.0),
         (0, 8, 1000, 5.0),
