@@ -375,7 +375,7 @@ impl Replica {
             self.model.step(&shape).map_err(|e| e.at_step(&self.profile_name, core.id.0, shape.step))?;
         let duration = took + core.overhead;
         core.sums.computed_tokens += prefill_tokens + core.batch.members() + singles;
-        core.sums.step(self.model.as_ref(), &shape, duration);
+        core.sums.step(self.model.as_ref(), self.needs, &shape, duration);
         let decodes = shape.decodes;
         core.duration = duration;
         core.account();

@@ -64,7 +64,7 @@ impl Replica {
             let took =
                 self.model.step(&shape).map_err(|e| e.at_step(&self.profile_name, core.id.0, shape.step))?;
             duration = took + core.overhead;
-            core.sums.step(self.model.as_ref(), &shape, duration);
+            core.sums.step(self.model.as_ref(), self.needs, &shape, duration);
             core.sums.kv_block_ns += u128::from(used - free) * u128::from(duration.0);
             core.sums.seat_ns += core.running.len() as u128 * u128::from(duration.0);
             if world.log.steps_wanted {

@@ -39,9 +39,13 @@ pub(super) struct Sums {
 impl Sums {
     /// Adds what the model says of a step beyond its duration.
     #[inline]
-    pub fn step(&mut self, model: &dyn LatencyModel, shape: &StepShape<'_>, took: Span) {
-        self.out_of_domain_steps += u64::from(!model.in_domain(shape));
-        if let Some(joules) = model.energy_j(shape, took) {
+    pub fn step(&mut self, model: &dyn LatencyModel, needs: Needs, shape: &StepShape<'_>, took: Span) {
+        if needs.domain {
+            self.out_of_domain_steps += u64::from(!model.in_domain(shape));
+        }
+        if needs.energy
+            && let Some(joules) = model.energy_j(shape, took)
+        {
             self.energy_j += joules;
             self.energy_known = true;
         }

@@ -1,9 +1,8 @@
 //! How long a request takes alone: the yardstick of slowdown, and a bound from below.
 
 use super::{Chunk, LatencyModel, StepShape};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::time::Span;
-use std::collections::BTreeMap;
 
 /// End-to-end times of requests that have a replica to themselves, by prompt and output length.
 ///
@@ -12,23 +11,22 @@ pub struct Isolated {
     model: Box<dyn LatencyModel>,
     overhead_ns: u64,
     chunk_tokens: u64,
-    /// Time of all prefill steps, ns, by prompt tokens.
-    prefill_ns: BTreeMap<u32, u64>,
+    /// Time of all prefill steps, ns, by prompt tokens; `UNKNOWN` until asked for.
+    prefill_ns: Vec<u64>,
     /// Sum of the decode steps with contexts up to the index, ns.
     decode_ns: Vec<u64>,
 }
 
+const UNKNOWN: u64 = u64::MAX;
+
 impl Isolated {
+    /// Longest request, prompt and output tokens, whose steps are worth adding up.
+    pub const LONGEST: u64 = 1 << 22;
+
     /// Times by `model` plus `overhead` a step, prompts taken in chunks of at most `chunk_tokens`.
     pub fn new(model: Box<dyn LatencyModel>, overhead: Span, chunk_tokens: u64) -> Isolated {
         let chunk_tokens = chunk_tokens.max(1);
-        Isolated {
-            model,
-            overhead_ns: overhead.0,
-            chunk_tokens,
-            prefill_ns: BTreeMap::new(),
-            decode_ns: vec![0],
-        }
+        Isolated { model, overhead_ns: overhead.0, chunk_tokens, prefill_ns: Vec::new(), decode_ns: vec![0] }
     }
 
     /// Whether the model lets a request's time alone be told without running it.
@@ -44,15 +42,14 @@ impl Isolated {
     /// End-to-end time of a request of these lengths, tokens.
     ///
     /// # Errors
-    /// The model has no answer for one of its steps.
+    /// The model has no answer for one of its steps; the request is longer than [`Isolated::LONGEST`].
     pub fn e2e(&mut self, prompt_tokens: u32, output_tokens: u32) -> Result<Span> {
-        let prefill = match self.prefill_ns.get(&prompt_tokens) {
-            Some(&ns) => ns,
-            None => {
-                let ns = self.prefill(prompt_tokens)?;
-                self.prefill_ns.insert(prompt_tokens, ns);
-                ns
-            }
+        if u64::from(prompt_tokens) + u64::from(output_tokens) > Self::LONGEST {
+            return Err(Error::Usage(format!("requests over {} tokens are not timed alone", Self::LONGEST)));
+        }
+        let prefill = match self.prefill_ns.get(prompt_tokens as usize) {
+            Some(&ns) if ns != UNKNOWN => ns,
+            _ => self.prefill(prompt_tokens)?,
         };
         // Token j of the output, from 1, is emitted by a step that attends to prompt + j - 1 tokens.
         let (first, last) = (prompt_tokens as usize, (prompt_tokens + output_tokens - 1) as usize);
@@ -80,6 +77,11 @@ impl Isolated {
             total += self.model.step(&shape)?.0 + self.overhead_ns;
             context += new;
         }
+        let slot = prompt_tokens as usize;
+        if slot >= self.prefill_ns.len() {
+            self.prefill_ns.resize(slot + 1, UNKNOWN);
+        }
+        self.prefill_ns[slot] = total;
         Ok(total)
     }
 }

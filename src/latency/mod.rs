@@ -84,13 +84,17 @@ impl StepShape<'_> {
     }
 }
 
-/// Which costlier aggregates a model wants in its [`StepShape`]s.
+/// What a model wants besides being asked for durations; each costs a little in every step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// `context_max`.
     pub max: bool,
     /// `context_squares`.
     pub squares: bool,
+    /// [`LatencyModel::in_domain`] is to be asked: it may say no.
+    pub domain: bool,
+    /// [`LatencyModel::energy_j`] is to be asked: there is a power model.
+    pub energy: bool,
 }
 
 /// A model of step durations.

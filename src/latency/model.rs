@@ -1,7 +1,7 @@
 //! What every profile's model shares: rounding to time, domain, power.
 
 use super::profile::{Domain, Power, Profile};
-use super::{LatencyModel, StepShape};
+use super::{LatencyModel, Needs, StepShape};
 use crate::error::{Error, Result};
 use crate::time::Span;
 
@@ -18,6 +18,11 @@ pub(super) trait Kernel: Send + 'static {
     /// Share of the device's peak that a step of `seconds` uses, 0 to 1.
     fn utilisation(&self, _shape: &StepShape<'_>, _seconds: f64) -> f64 {
         1.0
+    }
+
+    /// Whether [`Kernel::covers`] may say no.
+    fn has_limits(&self) -> bool {
+        false
     }
 
     /// Whether the formula itself has an answer for this shape without reaching beyond its data.
@@ -43,6 +48,11 @@ impl<K: Kernel> LatencyModel for Model<K> {
     #[inline]
     fn step(&mut self, shape: &StepShape<'_>) -> Result<Span> {
         self.kernel.step(shape)
+    }
+
+    fn needs(&self) -> Needs {
+        let domain = self.kernel.has_limits() || self.domain != Domain::default();
+        Needs { domain, energy: self.power.is_some(), ..Needs::default() }
     }
 
     fn is_monotone(&self) -> bool {

@@ -104,8 +104,21 @@ fn quadratic(c: &[f64; 3], x: f64) -> f64 {
 /// does it, so that no step is a nanosecond off.
 #[inline]
 fn span_ms(quantity: &str, ms: f64) -> Result<Span> {
-    match Duration::try_from_secs_f64(ms / 1000.0) {
+    let secs = ms / 1000.0;
+    let ns = secs * 1e9;
+    let whole = ns as u64;
+    let rest = ns - whole as f64;
+    // Under 2^40 ns the product is off by less than 2^-12: away from one half that decides nothing.
+    if (0.0..1e12).contains(&ns) && (rest - 0.5).abs() > 1e-3 {
+        return Ok(Span(whole + u64::from(rest > 0.5)));
+    }
+    exact(quantity, secs)
+}
+
+#[cold]
+fn exact(quantity: &str, secs: f64) -> Result<Span> {
+    match Duration::try_from_secs_f64(secs) {
         Ok(d) => Ok(Span(d.as_secs() * 1_000_000_000 + u64::from(d.subsec_nanos()))),
-        Err(_) => Err(no_duration(quantity, ms * 1e6)),
+        Err(_) => Err(no_duration(quantity, secs * 1e9)),
     }
 }

@@ -115,6 +115,10 @@ impl Kernel for Table {
         span_ns("the table's step_s", seconds * 1e9)
     }
 
+    fn has_limits(&self) -> bool {
+        true
+    }
+
     fn covers(&self, shape: &StepShape<'_>) -> bool {
         self.axes(shape).iter().all(|(_, points, x)| inside(points, *x))
     }
