@@ -54,7 +54,8 @@ impl Batch {
         self.context_squares
     }
 
-    /// Counter value at which the next member completes; `u64::MAX` if there is none.
+    /// Counter value at which the next member completes, or would have had it stayed; `u64::MAX` if there
+    /// is none.
     pub fn next_due(&self) -> u64 {
         self.due.peek().map_or(u64::MAX, |Reverse((at, ..))| *at)
     }
@@ -100,18 +101,18 @@ impl Batch {
         self.due.push(Reverse((self.counter + u64::from(remaining), seat, slot)));
     }
 
-    /// Takes out the next member that completes at the present counter, in order of seats.
-    /// The caller settles its KV with [`Batch::leave`].
-    pub fn pop_due(&mut self) -> Option<Slot> {
-        let Reverse((at, _, slot)) = *self.due.peek()?;
+    /// The next (seat, slot) due at the present counter, in order of seats. Stale if that request has left
+    /// in between; if not, the caller takes it out with [`Batch::leave`].
+    pub fn pop_due(&mut self) -> Option<(u64, Slot)> {
+        let Reverse((at, seat, slot)) = *self.due.peek()?;
         if at > self.counter {
             return None;
         }
         self.due.pop();
-        Some(slot)
+        Some((seat, slot))
     }
 
-    /// Settles a member popped by [`Batch::pop_due`] that has `kv_tokens` tokens in KV now.
+    /// Takes out a member that has `kv_tokens` tokens in KV now.
     pub fn leave(&mut self, kv_tokens: u64, lookahead: u32) {
         let residue = self.residue(kv_tokens, lookahead);
         self.residues[residue] -= 1;

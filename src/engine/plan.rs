@@ -6,7 +6,7 @@ use super::replica::{Core, Replica, Row};
 use crate::error::Result;
 use crate::latency::{Chunk, StepShape};
 use crate::record::{EventKind, StepRecord};
-use crate::scheduler::{Admit, Budget, Evict, How, Notice, Requeue, Shortage, Victims, View};
+use crate::scheduler::{Admit, Budget, Evict, How, Notice, Requeue, Shortage, View};
 use crate::time::{MaybeTime, SimTime};
 
 /// What is left to hand out in a step.
@@ -97,11 +97,11 @@ impl Replica {
     fn evict(&mut self, slot: Slot, evict: Evict, now: SimTime, world: &mut World<'_>) -> Result<()> {
         let core = &mut self.core;
         if core.slab.get(slot).state == State::Uniform {
-            // Rare enough to take the batch apart; members join again after the step.
-            core.dissolve(now);
+            core.leave_batch(slot, now);
+        } else {
+            Core::unseat(&core.slab, &mut core.partial, slot);
         }
         Core::unseat(&core.slab, &mut core.running, slot);
-        Core::unseat(&core.slab, &mut core.partial, slot);
         let scheduled = core.rows.iter().find(|row| row.slot == slot).map_or(0, |row| u64::from(row.tokens));
         core.rows.retain(|row| row.slot != slot);
         let live = core.slab.get(slot);
@@ -149,61 +149,59 @@ impl Replica {
         if self.core.stepwise {
             self.core.dissolve(now);
         }
-        let core = &mut self.core;
-        let (mut tokens, mut blocks) = (core.batch.members(), 0);
-        if core.gate != Gate::MaxLen {
-            blocks += core.batch.new_blocks();
+        let in_order =
+            self.scheduler.chooses_victims() || self.core.engine.victim != VictimRule::LastAdmitted;
+        let mut short = false;
+        loop {
+            let (tokens, blocks) = self.core.demand();
+            let fits = blocks <= self.core.pool.free();
+            if tokens > allowance.tokens || (!fits && in_order) {
+                self.core.dissolve(now);
+                return Ok(self.schedule_in_order(now, allowance, world)? || short);
+            }
+            if fits {
+                allowance.tokens -= tokens;
+                self.core.grant(blocks);
+                return Ok(short);
+            }
+            // Taking from the end until the rest fits is what going through the list in order comes to.
+            let victim = self.core.preset_victim();
+            let slot = *self.core.running.last().expect("somebody runs out of memory");
+            self.evict(slot, victim, now, world)?;
+            short = true;
         }
-        for &slot in &core.partial {
-            let want = core.want(slot);
-            tokens += want;
-            blocks += core.growth(slot, want);
-        }
-        if tokens > allowance.tokens || blocks > core.pool.free() {
-            core.dissolve(now);
-            return self.schedule_one_by_one(now, allowance, world);
-        }
-        allowance.tokens -= tokens;
-        let taken = core.pool.take(blocks);
-        debug_assert!(taken);
-        for i in 0..core.partial.len() {
-            let slot = core.partial[i];
-            let want = core.want(slot);
-            core.push_row(slot, want);
-        }
-        Ok(false)
     }
 
     /// The same when budget or memory does not reach everybody: in order of admission, with victims.
-    fn schedule_one_by_one(
+    fn schedule_in_order(
         &mut self,
         now: SimTime,
         allowance: &mut Allowance,
         world: &mut World<'_>,
     ) -> Result<bool> {
-        let mut short = false;
-        let mut next_seat = 0;
-        // Running requests come and go under the loop: the next one is found by its seat.
+        let (mut short, mut at) = (false, 0);
         while allowance.tokens > 0 {
             let core = &self.core;
-            let at = core.running.partition_point(|&s| core.slab.get(s).seat < next_seat);
             let Some(&slot) = core.running.get(at) else { break };
-            next_seat = core.slab.get(slot).seat + 1;
+            let seat = core.slab.get(slot).seat;
             let want = core.want(slot).min(allowance.tokens);
             let need = core.growth(slot, want);
             let mut self_evicted = false;
             while !self_evicted && !self.core.pool.take(need) {
                 short = true;
                 self_evicted = self.make_room(slot, need, allowance, now, world)?;
+                // Whoever left may have stood before it.
+                let core = &self.core;
+                at = core.running.partition_point(|&s| core.slab.get(s).seat < seat);
             }
-            if self_evicted {
-                if self.core.engine.self_preempt_stops {
-                    break;
-                }
-                continue;
+            if self_evicted && self.core.engine.self_preempt_stops {
+                break;
             }
-            allowance.tokens -= want;
-            self.core.push_row(slot, want);
+            if !self_evicted {
+                allowance.tokens -= want;
+                self.core.push_row(slot, want);
+                at += 1;
+            }
         }
         self.dirty = true;
         Ok(short)
@@ -223,12 +221,13 @@ impl Replica {
         let wanted_by = self.core.slab.get(slot).visible.id;
         let blocks = need - self.core.pool.free();
         let view = View::new(now, self.core.id, self.core.sums.steps, &self.core);
-        match self.scheduler.victims(Shortage { blocks, wanted_by }, &view, &mut evictions) {
-            Victims::Preset => evictions = vec![self.core.preset_victim()],
-            Victims::Chosen if evictions.is_empty() => {
-                return Err(self.broken(Some(slot), "memory ran out and no victim was named"));
-            }
-            Victims::Chosen => {}
+        if self.scheduler.chooses_victims() {
+            self.scheduler.victims(Shortage { blocks, wanted_by }, &view, &mut evictions);
+        } else {
+            evictions.push(self.core.preset_victim());
+        }
+        if evictions.is_empty() {
+            return Err(self.broken(Some(slot), "memory ran out and no victim was named"));
         }
         let mut self_evicted = false;
         for evict in &evictions {
@@ -391,6 +390,29 @@ impl Replica {
 }
 
 impl Core {
+    /// Tokens that the running requests want in the next step, and blocks that they take for them.
+    fn demand(&self) -> (u64, u64) {
+        let mut tokens = self.batch.members();
+        let mut blocks = if self.gate == Gate::MaxLen { 0 } else { self.batch.new_blocks() };
+        for &slot in &self.partial {
+            let want = self.want(slot);
+            tokens += want;
+            blocks += self.growth(slot, want);
+        }
+        (tokens, blocks)
+    }
+
+    /// Gives every running request what it wants: `blocks` in all.
+    fn grant(&mut self, blocks: u64) {
+        let taken = self.pool.take(blocks);
+        debug_assert!(taken, "the caller compared");
+        for i in 0..self.partial.len() {
+            let slot = self.partial[i];
+            let want = self.want(slot);
+            self.push_row(slot, want);
+        }
+    }
+
     /// Tokens that a seated or waiting request would compute next, before the budget.
     fn want(&self, slot: Slot) -> u64 {
         let live = self.slab.get(slot);

@@ -210,6 +210,16 @@ impl Core {
         self.batch.join(slot, live.seat, live.kv_tokens, lookahead, remaining);
     }
 
+    /// Takes one uniform decode out of the batch, its last token delivered at `now`. Its entry among the
+    /// completions goes stale: nobody else ever has that seat.
+    pub fn leave_batch(&mut self, slot: Slot, now: SimTime) {
+        let (kv_tokens, generated) = self.progress(slot);
+        self.batch.leave(kv_tokens, self.pool.lookahead_tokens());
+        let live = self.slab.get_mut(slot);
+        (live.kv_tokens, live.generated, live.last_token) = (kv_tokens, generated, now);
+        live.state = State::Single;
+    }
+
     /// Takes every uniform decode out of the batch and keeps its progress by itself.
     pub fn dissolve(&mut self, last_token: SimTime) {
         if self.batch.members() == 0 {
@@ -357,7 +367,13 @@ impl Replica {
         }
         self.deliver_decodes(now, world)?;
         self.deliver_prefills(now, world)?;
-        self.core.rows.clear();
+        let core = &mut self.core;
+        if !core.rows.is_empty() {
+            // Whoever joined the batch or left is no longer a case by itself.
+            let Core { partial, slab, .. } = core;
+            partial.retain(|&slot| matches!(slab.get(slot).state, State::Prefill | State::Single));
+            core.rows.clear();
+        }
         if self.core.engine.step == StepKind::Lockstep && self.core.padded == self.core.running.len() as u64 {
             self.disband(now)?;
         }
@@ -368,12 +384,12 @@ impl Replica {
         let core = &mut self.core;
         let mut done = std::mem::take(&mut self.done);
         done.clear();
-        while let Some(slot) = core.batch.pop_due() {
-            let (kv_tokens, generated) = core.progress(slot);
-            let live = core.slab.get_mut(slot);
-            (live.kv_tokens, live.generated) = (kv_tokens, generated);
-            core.batch.leave(kv_tokens, core.pool.lookahead_tokens());
-            done.push((live.seat, slot));
+        while let Some((seat, slot)) = core.batch.pop_due() {
+            let live = core.slab.get(slot);
+            if live.state == State::Uniform && live.seat == seat {
+                core.leave_batch(slot, now);
+                done.push((seat, slot));
+            }
         }
         let rows = std::mem::take(&mut core.rows);
         for row in rows.iter().filter(|row| row.decode) {
@@ -382,15 +398,11 @@ impl Replica {
             live.last_token = now;
             live.kv_tokens += 1;
             live.generated += 1;
-            let complete = live.generated == live.record.output_tokens;
-            if complete {
+            if live.generated == live.record.output_tokens {
                 done.push((live.seat, row.slot));
-            } else if core.stepwise {
-                continue;
-            } else {
+            } else if !core.stepwise {
                 core.join(row.slot);
             }
-            Core::unseat(&core.slab, &mut core.partial, row.slot);
         }
         core.rows = rows;
         // Completions in order of seats, whichever way their progress was kept.
@@ -425,12 +437,10 @@ impl Replica {
                 core.event(world, now, EventKind::FirstToken, row.slot, prompt_tokens)?;
             }
             if complete {
-                Core::unseat(&core.slab, &mut core.partial, row.slot);
                 self.finish(row.slot, now, world)?;
             } else if core.stepwise {
                 core.slab.get_mut(row.slot).state = State::Single;
             } else {
-                Core::unseat(&core.slab, &mut core.partial, row.slot);
                 core.join(row.slot);
             }
         }

@@ -92,15 +92,6 @@ pub struct Shortage {
     pub wanted_by: RequestId,
 }
 
-/// Answer to [`Scheduler::victims`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Victims {
-    /// Let the preset choose one.
-    Preset,
-    /// Use the list (not empty).
-    Chosen,
-}
-
 /// Limits of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
@@ -163,10 +154,15 @@ pub trait Scheduler: Send {
         Admit::Preset
     }
 
-    /// Memory ran out under the running batch: fill `out` with who leaves, or let the preset choose.
-    fn victims(&mut self, need: Shortage, view: &View<'_>, out: &mut Vec<Evict>) -> Victims {
+    /// Memory ran out under the running batch: fill `out` with who leaves, at least one. Asked again until
+    /// the request that could not grow can. Only if [`Scheduler::chooses_victims`].
+    fn victims(&mut self, need: Shortage, view: &View<'_>, out: &mut Vec<Evict>) {
         let _ = (need, view, out);
-        Victims::Preset
+    }
+
+    /// Whether [`Scheduler::victims`] is to be asked; else the preset's rule chooses.
+    fn chooses_victims(&self) -> bool {
+        false
     }
 
     /// Takes running requests out by choice, before admission. Asked at events when [`Scheduler::preempts`].

@@ -1,6 +1,6 @@
 //! Client-given priorities, as vLLM's `priority` policy has them.
 
-use super::{Entry, Evict, NoParams, Rank, Requeue, Scheduler, Shortage, Victims, View, Waiting, parse};
+use super::{Entry, Evict, NoParams, Rank, Requeue, Scheduler, Shortage, View, Waiting, parse};
 use crate::time::SimTime;
 
 /// This scheduler's entry in the list.
@@ -23,11 +23,14 @@ impl Scheduler for Priority {
         Rank(f64::from(r.visible.priority))
     }
 
+    fn chooses_victims(&self) -> bool {
+        true
+    }
+
     /// A waiting request never evicts a running one by itself; only a shortage of memory does.
-    fn victims(&mut self, _: Shortage, view: &View<'_>, out: &mut Vec<Evict>) -> Victims {
+    fn victims(&mut self, _: Shortage, view: &View<'_>, out: &mut Vec<Evict>) {
         let worst = view.running().max_by_key(|r| (r.visible.priority, r.visible.arrival, r.visible.id));
         let evict = |id| Evict { id, how: view.shortfall(), requeue: Requeue::Ranked };
         out.extend(worst.map(|r| evict(r.visible.id)));
-        Victims::Chosen
     }
 }

@@ -1,13 +1,15 @@
 //! Shortest remaining (predicted) time first, preemptive.
 
-use super::{Entry, Evict, Rank, Requeue, Scheduler, View, Waiting, needs_length, parse, remaining_tokens};
+use super::{
+    Entry, Evict, How, Rank, Requeue, Scheduler, View, Waiting, needs_length, parse, remaining_tokens,
+};
 use crate::time::SimTime;
 use serde::Deserialize;
 
 /// This scheduler's entry in the list.
 pub const ENTRY: Entry = Entry {
     name: "srpt",
-    summary: "shortest predicted remaining output first; a shorter newcomer takes the longest one's seat",
+    summary: "shortest predicted remaining output first; a shorter newcomer takes the longest one's seat or memory",
     source: "Schrage 1968, with the recomputation that preemption costs in an LLM engine",
     reads_belief: true,
     params: || schemars::schema_for!(Params),
@@ -37,12 +39,17 @@ impl Scheduler for Srpt {
 
     fn preempt(&mut self, view: &View<'_>, out: &mut Vec<Evict>) {
         let Some(head) = view.head() else { return };
-        if (view.running_len() as u64) < u64::from(view.max_seqs()) {
+        // Where a killed attempt starts from nothing, two could kill each other for ever.
+        if !view.head_is_blocked() || view.shortfall() == How::Restart {
             return;
         }
         let left = |r: &super::Running<'_>| remaining_tokens(r.belief, r.generated);
-        // Of equals the last admitted: it has the least to lose.
-        let Some(worst) = view.running().max_by(|a, b| left(a).total_cmp(&left(b))) else { return };
+        // Only those that emit: a seat taken before it bore a token could change hands for ever. Of equals the
+        // last admitted, which has the least to lose.
+        let Some(worst) = view.running().filter(|r| r.decoding).max_by(|a, b| left(a).total_cmp(&left(b)))
+        else {
+            return;
+        };
         let newcomer = remaining_tokens(head.belief, head.generated);
         if newcomer + f64::from(self.params.margin_tokens) < left(&worst) {
             out.push(Evict { id: worst.visible.id, how: view.shortfall(), requeue: Requeue::Ranked });

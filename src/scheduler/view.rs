@@ -147,6 +147,15 @@ impl<'a> View<'a> {
         self.source.head()
     }
 
+    /// Whether the head of the queue finds no seat, or no memory for all it knows: then only a preemption
+    /// lets it in.
+    pub fn head_is_blocked(&self) -> bool {
+        let Some(head) = self.head() else { return false };
+        let known = u64::from(head.visible.prompt_tokens) + u64::from(head.generated);
+        let kv = self.kv();
+        self.running_len() as u64 >= u64::from(self.max_seqs()) || kv.blocks_for(known) > kv.free_blocks
+    }
+
     /// Requests in the queue, in no particular order.
     pub fn waiting(&self) -> impl Iterator<Item = Waiting<'a>> {
         let source = self.source;
