@@ -6,6 +6,7 @@ mod engine;
 mod figures;
 mod latency;
 mod metrics;
+mod readme;
 mod reference;
 mod roofline;
 mod stepwise;
