@@ -238,6 +238,11 @@ fn check_lists(s: &Scenario) -> Result<()> {
             );
         }
     }
+    if !(0.0..=1.0).contains(&m.max_outside_domain) {
+        let what = format!("{} is no share of the steps", m.max_outside_domain);
+        return bad("metrics.max_outside_domain", what, "choose 0 to 1");
+    }
+    m.slo()?;
     if let Some(h) = m.horizon_s.filter(|h| !(h.is_finite() && *h > 0.0)) {
         return bad("metrics.horizon_s", format!("{h} is no length of time"), "choose positive seconds");
     }
