@@ -191,7 +191,7 @@ impl EngineConfig {
                 max_tokens_per_step: UNLIMITED_TOKENS,
                 max_seqs: 16,
                 chunked_prefill: false,
-                max_model_len: 4096,
+                max_model_len: 8192,
                 ..vllm
             },
             Preset::Theory => EngineConfig {

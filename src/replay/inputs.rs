@@ -133,6 +133,28 @@ impl Inputs {
     }
 }
 
+/// Arrival rate that is drawn for a trace without times when nobody says otherwise, requests/s.
+const DRAWN_RATE_RPS: f64 = 5.0;
+
+/// Lets a trace without arrival times, for which the user chose no arrivals, arrive as a Poisson process.
+/// Returns what to tell the user, if so.
+///
+/// # Errors
+/// The trace cannot be opened.
+pub fn draw_arrivals(scenario: &mut Scenario) -> Result<Option<String>> {
+    let path = &scenario.trace.path;
+    if path.as_os_str().is_empty() || trace::open(path, &scenario.trace.options()?)?.has_times() {
+        return Ok(None);
+    }
+    let rate = scenario.workload.rate_rps.get_or_insert(OrInf(DRAWN_RATE_RPS)).0;
+    scenario.workload.arrivals = Arrivals::Poisson {};
+    Ok(Some(format!(
+        "{} has no arrival times: Poisson arrivals at {rate} requests/s are drawn; choose others with \
+         workload.arrivals.kind and workload.rate_rps",
+        path.display()
+    )))
+}
+
 fn prediction_files(scenario: &Scenario) -> Result<Vec<InputFile>> {
     let own = scenario.schedulers.iter().filter_map(|s| s.predictor.as_ref());
     let mut paths: Vec<&Path> = scenario.predictor.iter().chain(own).filter_map(|p| p.path()).collect();
