@@ -104,7 +104,10 @@ impl Inputs {
             (LengthSample::default(), Feed::Stream(path.clone(), options))
         };
         let kv_blocks = kv_blocks(scenario, &profile)?;
-        Ok(Inputs { files, kv_blocks, profile, sample, remarks: Vec::new(), feed })
+        let preset = scenario.engine.preset;
+        let lacks = |what| format!("engine {} does without {what}", preset.name());
+        let remarks = preset.lacks().map(lacks).into_iter().collect();
+        Ok(Inputs { files, kv_blocks, profile, sample, remarks, feed })
     }
 
     /// The requests of one replicate, at `rate_rps` instead of the scenario's rate if given.
