@@ -1,10 +1,12 @@
 //! The one integration test binary: a module per behaviour.
 
+mod contract;
 mod differential;
 mod dynamo;
 mod engine;
 mod figures;
 mod latency;
+mod layering;
 mod metrics;
 mod reference;
 mod roofline;
