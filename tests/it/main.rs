@@ -5,6 +5,7 @@ mod differential;
 mod dynamo;
 mod engine;
 mod figures;
+mod keys;
 mod latency;
 mod layering;
 mod metrics;
