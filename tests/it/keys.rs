@@ -40,6 +40,10 @@ fn walk(root: &Value, node: &Value, path: &str, found: &mut BTreeSet<String>) {
         }
         return;
     }
+    if node["additionalProperties"] == false {
+        // A table that holds no keys.
+        return;
+    }
     let options = ["oneOf", "anyOf"].iter().filter_map(|group| node[group].as_array()).flatten();
     let options: Vec<&Value> = options.filter(|o| o["type"] != "null").collect();
     let tagged: Vec<&&Value> =

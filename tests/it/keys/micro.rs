@@ -25,7 +25,7 @@ impl Micro {
         for i in 0u32..30 {
             let (at, prompt, output) = (f64::from(i) * 0.02, 20 + i * 37 % 90, 5 + i * 53 % 95);
             let (session, turn, priority, deadline) = (i % 6, i / 6, i * 7 % 5, 9 - i * 11 % 7);
-            let mu = f64::from(1 + i * 29 % 60).ln();
+            let mu = libm::log(f64::from(1 + i * 29 % 60));
             writeln!(
                 trace,
                 "{at},{prompt},{output},c{},{session},{turn},{priority},{deadline},{mu},0.5,3,500",
