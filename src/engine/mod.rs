@@ -61,7 +61,7 @@ pub struct Setup<'a> {
 ///
 /// # Errors
 /// Whatever the source, the latency model or the sink say; a scheduler that breaks a rule
-/// ([`Error::Scheduler`](crate::error::Error::Scheduler)).
+/// ([`Error::Scheduler`]).
 pub fn run(
     setup: &Setup<'_>,
     source: &mut dyn RequestSource,

@@ -296,7 +296,7 @@ fn functions(text: &str) -> Vec<(usize, usize)> {
     for (i, line) in lines.iter().enumerate().filter(|(_, line)| starts_function(line)) {
         let closes = |l: &&str| indent(l) == indent(line) && l.trim_start().starts_with('}');
         let one_line = line.ends_with(['}', ';']);
-        let end = lines[i + 1..].iter().position(|l| closes(l)).map_or(0, |n| n + 2);
+        let end = lines[i + 1..].iter().position(closes).map_or(0, |n| n + 2);
         found.push((i + 1, if one_line { 1 } else { end }));
     }
     found

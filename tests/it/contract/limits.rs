@@ -3,10 +3,10 @@
 use crate::support::{World, request};
 use foretoken::engine::Preset;
 use foretoken::record::Status;
-use foretoken::scheduler::{Budget, Rank, Scheduler, View, Waiting, Wake};
+use foretoken::scheduler::{Budget, Rank, Requeue, Scheduler, View, Waiting, Wake};
 use foretoken::time::SimTime;
 
-/// At most so many tokens and seats; nothing at all before `opens`.
+/// At most so many tokens and seats; nothing at all within `shut`.
 #[derive(Clone)]
 struct Narrow {
     tokens: u64,
@@ -35,6 +35,7 @@ fn narrow_world() -> World {
     world.kv.block_tokens = 2;
     world.blocks = 24;
     world.engine.admit_in_preempt_step = true;
+    world.engine.requeue = Requeue::Back;
     world
 }
 
