@@ -60,7 +60,8 @@ pub struct Setup<'a> {
 /// Runs `source` through the engine. Records go to `sink`; the totals come back.
 ///
 /// # Errors
-/// Whatever the source, the latency model or the sink say; a scheduler that breaks a rule.
+/// Whatever the source, the latency model or the sink say; a scheduler that breaks a rule
+/// ([`Error::Scheduler`]).
 pub fn run(
     setup: &Setup<'_>,
     source: &mut dyn RequestSource,
@@ -108,6 +109,8 @@ impl<'a> Cluster<'a> {
             core.stepwise = setup.stepwise;
             let model = (setup.model)(id)?;
             replicas.push(Replica {
+                limits: core.allowance(),
+                fruitless: 0,
                 core,
                 scheduler,
                 scheduler_name: setup.scheduler_name.into(),
@@ -243,7 +246,8 @@ impl<'a> Cluster<'a> {
         let replica = &mut self.replicas[r];
         if let Some(end) = replica.plan(self.now, world)? {
             self.events.push(Reverse((end, STEP_DONE, r)));
-        } else if !replica.core.queue.is_empty() && replica.wake_at < SimTime::MAX {
+        } else if replica.outstanding() > 0 && replica.wake_at < SimTime::MAX {
+            replica.spend(None)?;
             self.events.push(Reverse((replica.wake_at, TIMER, r)));
         }
         Ok(())
@@ -254,8 +258,8 @@ impl<'a> Cluster<'a> {
         let ran_out = self.setup.horizon.is_none_or(|h| self.now < h);
         for replica in &self.replicas {
             let core = &replica.core;
-            if ran_out && let Some(slot) = core.queue.head() {
-                return Err(replica.broken(Some(slot), "it waits, nothing runs, and no wake-up is set"));
+            if ran_out && let Some(slot) = core.queue.head().or_else(|| core.running.first().copied()) {
+                return Err(replica.broken(Some(slot), "it waits, no step is taken, and no wake-up is set"));
             }
             let waiting = (0..core.queue.len()).map(|i| core.queue.slot(i));
             let running = core.running.iter().copied().filter(|&s| core.slab.get(s).state != State::Padded);

@@ -2,32 +2,23 @@
 
 use super::config::{Gate, StepKind, VictimRule};
 use super::live::{Slot, State, World};
-use super::replica::{Core, Replica, Row};
-use crate::error::Result;
+use super::replica::{Allowance, Core, Replica, Row};
+use crate::error::{Error, Result};
 use crate::latency::{Chunk, StepShape};
 use crate::record::{EventKind, StepRecord};
 use crate::scheduler::{Admit, Budget, Evict, How, Notice, Requeue, Shortage, View};
 use crate::time::{MaybeTime, SimTime};
 
-/// What is left to hand out in a step.
-struct Allowance {
-    tokens: u64,
-    seats: usize,
-}
-
 impl Replica {
     /// Plans and starts a step at `now`. Returns its end, or `None` if there is nothing to do.
     pub fn plan(&mut self, now: SimTime, world: &mut World<'_>) -> Result<Option<SimTime>> {
         let asked = self.dirty || now >= self.wake_at || self.core.sums.steps >= self.wake_step;
-        let mut allowance = Allowance {
-            tokens: self.core.engine.max_tokens_per_step,
-            seats: self.core.engine.max_seqs as usize,
-        };
         if asked {
             self.dirty = false;
-            self.limit(now, &mut allowance)?;
+            self.limit(now)?;
             self.preempt_by_choice(now, world)?;
         }
+        let mut allowance = self.limits;
         let short = self.schedule_running(now, &mut allowance, world)?;
         if (asked || short) && (!short || self.core.engine.admit_in_preempt_step) {
             self.admit(now, &mut allowance, world)?;
@@ -43,13 +34,14 @@ impl Replica {
         self.start(now, world)
     }
 
-    fn limit(&mut self, now: SimTime, allowance: &mut Allowance) -> Result<()> {
+    fn limit(&mut self, now: SimTime) -> Result<()> {
+        self.limits = self.core.allowance();
         let view = View::new(now, self.core.id, self.core.sums.steps, &self.core);
         if let Budget::Limit { tokens, seats } = self.scheduler.budget(&view) {
-            if tokens > allowance.tokens || seats as usize > allowance.seats {
+            if tokens > self.limits.tokens || seats as usize > self.limits.seats {
                 return Err(self.broken(None, "a budget must not exceed the engine's tokens and seats"));
             }
-            *allowance = Allowance { tokens, seats: seats as usize };
+            self.limits = Allowance { tokens, seats: seats as usize };
         }
         Ok(())
     }
@@ -87,14 +79,17 @@ impl Replica {
         match found {
             Some(&slot) if self.core.engine.step == StepKind::Mixed => Ok(slot),
             Some(&slot) => Err(self.broken(Some(slot), "a lock-step batch cannot be taken apart")),
-            None => {
-                Err(self.broken(None, format!("request {} is not running and cannot be evicted", evict.id)))
-            }
+            None => Err(Error::Scheduler {
+                scheduler: self.scheduler_name.clone(),
+                request: evict.id.to_string(),
+                rule: "it is not running and cannot be evicted".into(),
+            }),
         }
     }
 
     /// Takes a running request out: memory back, progress kept or void, back to the queue.
     fn evict(&mut self, slot: Slot, evict: Evict, now: SimTime, world: &mut World<'_>) -> Result<()> {
+        self.spend(Some(slot))?;
         let core = &mut self.core;
         if core.slab.get(slot).state == State::Uniform {
             core.leave_batch(slot, now);
@@ -411,6 +406,11 @@ impl Core {
             let want = self.want(slot);
             self.push_row(slot, want);
         }
+    }
+
+    /// What the engine has to hand out in a step.
+    pub fn allowance(&self) -> Allowance {
+        Allowance { tokens: self.engine.max_tokens_per_step, seats: self.engine.max_seqs as usize }
     }
 
     /// Tokens that a seated or waiting request would compute next, before the budget.

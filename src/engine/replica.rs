@@ -79,6 +79,13 @@ pub(super) struct Core {
     pub sums: Sums,
 }
 
+/// What is left to hand out in a step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Allowance {
+    pub tokens: u64,
+    pub seats: usize,
+}
+
 pub(super) struct Replica {
     pub core: Core,
     pub scheduler: Box<dyn Scheduler>,
@@ -91,12 +98,19 @@ pub(super) struct Replica {
     pub dirty: bool,
     pub wake_at: SimTime,
     pub wake_step: u64,
+    /// The scheduler's limits of a step, as of the last time it was asked.
+    pub limits: Allowance,
+    /// Evictions and idle wake-ups since anybody got a new first token or finished.
+    pub fruitless: u32,
     /// End of the step in flight.
     pub end: Option<SimTime>,
     /// Scratch.
     pub evictions: Vec<crate::scheduler::Evict>,
     pub done: Vec<(u64, Slot)>,
 }
+
+/// More than any policy does that means to serve requests; small enough to end in seconds.
+const MAX_FRUITLESS: u32 = 1 << 16;
 
 /// The clock after a step.
 pub(super) fn later(now: SimTime, duration: Span) -> Result<SimTime> {
@@ -313,6 +327,17 @@ impl Replica {
         }
     }
 
+    /// Counts what a scheduler may do without end: evictions and wake-ups that nobody gains by.
+    pub fn spend(&mut self, slot: Option<Slot>) -> Result<()> {
+        self.fruitless += 1;
+        if self.fruitless < MAX_FRUITLESS {
+            return Ok(());
+        }
+        let rule =
+            format!("{MAX_FRUITLESS} evictions and idle wake-ups in a row got nobody a token: a livelock");
+        Err(self.broken(slot, rule))
+    }
+
     /// A request arrives, or comes back: rank it and put it in the queue.
     pub fn enqueue(&mut self, slot: Slot, now: SimTime) -> Result<()> {
         let live = self.core.slab.get(slot);
@@ -425,6 +450,9 @@ impl Replica {
                 continue;
             }
             live.generated += 1;
+            if live.generated > live.generated_before {
+                self.fruitless = 0;
+            }
             let (first, complete) = (live.generated == 1, live.generated == live.record.output_tokens);
             if first {
                 live.record.first_token = now.into();
@@ -450,7 +478,7 @@ impl Replica {
 
     /// A request's last token was delivered. Its progress is in its slot, and it is in no list but `running`.
     fn finish(&mut self, slot: Slot, now: SimTime, world: &mut World<'_>) -> Result<()> {
-        self.dirty = true;
+        (self.dirty, self.fruitless) = (true, 0);
         let lockstep = self.core.engine.step == StepKind::Lockstep;
         let core = &mut self.core;
         let live = core.slab.get_mut(slot);

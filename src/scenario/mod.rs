@@ -134,7 +134,9 @@ impl SchedulerConfig {
         if let Some(label) = &self.label {
             return label.clone();
         }
-        let params = self.params.iter().map(|(key, value)| format!("{key}={value}"));
+        // Texts without the quotes that JSON gives them.
+        let plain = |value: &serde_json::Value| value.as_str().map_or(value.to_string(), str::to_string);
+        let params = self.params.iter().map(|(key, value)| format!("{key}={}", plain(value)));
         let predictor = self.predictor.iter().map(|p| p.label().replace(' ', "-"));
         std::iter::once(self.name.clone()).chain(params).chain(predictor).collect::<Vec<_>>().join("-")
     }

@@ -110,7 +110,7 @@ pub enum Budget {
 /// chunks and memory shortages always ask.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wake {
-    /// At the first planning point at or after this time (also when the replica is idle but has a queue).
+    /// At the first planning point at or after this time (also when the replica takes no steps).
     pub at: Option<SimTime>,
     /// After this many more steps, at least 1.
     pub after_steps: Option<u64>,
@@ -137,7 +137,8 @@ pub enum Notice<'a> {
 /// A scheduling policy for one replica.
 ///
 /// Object-safe; sees only what a real engine would see. Every decision is validated; breaking a rule is
-/// an error that names scheduler, request and rule.
+/// an error that names scheduler, request and rule. `foretoken schedulers NAME --check` and
+/// `foretoken::contract` try a scheduler in hundreds of random worlds.
 pub trait Scheduler: Send {
     /// Place of a waiting request; asked on arrival and requeue, and for [`Order::Dynamic`] again at each
     /// admission point. NaN is an error.
@@ -175,7 +176,7 @@ pub trait Scheduler: Send {
         false
     }
 
-    /// Limits of the next step.
+    /// Limits of each step until it is asked again.
     fn budget(&mut self, view: &View<'_>) -> Budget {
         let _ = view;
         Budget::Preset

@@ -74,6 +74,13 @@ impl Registry {
     }
 }
 
+impl From<Entry> for Registry {
+    /// A list of one.
+    fn from(entry: Entry) -> Registry {
+        Registry { entries: vec![entry] }
+    }
+}
+
 /// Parses `params` into a parameter struct.
 pub fn parse<T: serde::de::DeserializeOwned>(params: &Params) -> std::result::Result<T, serde_json::Error> {
     serde_json::from_value(Value::Object(params.clone()))

@@ -1,11 +1,17 @@
 //! The one integration test binary: a module per behaviour.
 
+mod contract;
 mod differential;
 mod dynamo;
 mod engine;
 mod figures;
+mod hidden;
+mod invariants;
+mod keys;
 mod latency;
+mod layering;
 mod metrics;
+mod queueing;
 mod readme;
 mod reference;
 mod roofline;

@@ -1,0 +1,372 @@
+//! The table: keys, micro-scenarios and values that must all run differently.
+
+/// Where the difference must show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// In the digest of the event log.
+    Digest,
+    /// In the summary.
+    Summary,
+    /// In the data of the figures.
+    Figures,
+    /// One value is refused.
+    Refused,
+}
+
+pub struct Case {
+    /// The key, as `keys()` lists it, less `=value`.
+    pub key: &'static str,
+    /// Other keys, `;` in between.
+    pub given: &'static str,
+    /// Its values; keys that one value alone needs follow it after a `;`.
+    pub values: &'static [&'static str],
+    pub outcome: Outcome,
+}
+
+impl Case {
+    /// `path=value` of the key under test and of what its value needs.
+    pub fn sets(&self, value: &str) -> Vec<String> {
+        let (own, rest) = value.split_once(';').unwrap_or((value, ""));
+        let path = match (self.key.split_once('{'), self.key.rsplit_once('}')) {
+            (Some((before, _)), Some((_, after))) => format!("{before}{after}"),
+            _ => self.key.to_string(),
+        };
+        // Arrays of tables are set as a whole.
+        let own = match path.split_once("[]") {
+            Some((array, _)) => format!("{array}=[{{{own}}}]"),
+            None => format!("{path}={own}"),
+        };
+        std::iter::once(own).chain(rest.split(';').filter(|s| !s.is_empty()).map(str::to_string)).collect()
+    }
+
+    /// Keys that it covers.
+    pub fn covers(&self) -> Vec<String> {
+        if LISTS.contains(&self.key) {
+            return self
+                .values
+                .iter()
+                .map(|v| format!("{}={}", self.key, v.split(';').next().unwrap()))
+                .collect();
+        }
+        if self.key == "schedulers[].params{hrrn}.service" {
+            return vec![format!("{}=output", self.key), format!("{}=input", self.key)];
+        }
+        vec![self.key.to_string()]
+    }
+}
+
+/// Keys whose values are a closed list, each covered on its own.
+const LISTS: &[&str] = &[
+    "engine.preset",
+    "engine.step",
+    "engine.shortfall",
+    "engine.victim",
+    "engine.requeue",
+    "kv.gate",
+    "cluster.router",
+    "metrics.percentiles",
+    "predictor.kind",
+    "predictor{file}.missing",
+    "workload.arrivals.kind",
+    "workload.arrivals{ramp}.curve",
+    "workload.lengths",
+    "workload.over_long",
+    "workload.scale.kind",
+    "workload.sessions.kind",
+];
+
+/// Keys that change nothing in any run, and why.
+pub const EXCEPTIONS: &[(&str, &str)] = &[
+    ("schema", "there is one schema; a newer one is refused, which tests of the scenario reader show"),
+    ("name", "names the result directory and the caption of the figure, not the run"),
+    ("schedulers[].label", "names tables, figures and directories, not the run"),
+    ("engine.async", "accepts only false: asynchronous scheduling is not modelled"),
+    ("kv.cache=off", "the only value: prefix caching is not modelled"),
+];
+
+const fn run(key: &'static str, given: &'static str, values: &'static [&'static str]) -> Case {
+    Case { key, given, values, outcome: Outcome::Digest }
+}
+
+const fn refused(key: &'static str, given: &'static str, values: &'static [&'static str]) -> Case {
+    Case { key, given, values, outcome: Outcome::Refused }
+}
+
+const fn shown(key: &'static str, values: &'static [&'static str]) -> Case {
+    Case { key, given: "", values, outcome: Outcome::Summary }
+}
+
+const SJF: &str = "schedulers=[{name=\"sjf\"}]";
+const POISSON: &str = "workload.arrivals.kind=poisson;workload.rate_rps=50";
+
+pub const CASES: &[Case] = &[
+    run("seed", POISSON, &["1", "2"]),
+    run("replicates", POISSON, &["1", "2"]),
+    run("profile", "", &["llama3-8b-h100", "qwen2.5-7b-h100"]),
+    run("trace.path", "trace.ignore_extra=true", &["@trace.csv", "@shorter.csv"]),
+    refused("trace.format", "", &["foretoken", "azure"]),
+    refused("trace.ignore_extra", "trace.path=@shorter.csv", &["true", "false"]),
+    run("trace.keep_failed", "trace.path=&burstgpt_6.csv;kv.blocks=400", &["false", "true"]),
+    run(
+        "trace.history",
+        "trace.path=&lmsys.jsonl;workload.arrivals.kind=poisson;workload.rate_rps=5",
+        &["false", "true"],
+    ),
+    // The estimate, and a tokenizer that a build without feature `text` refuses by that name.
+    refused(
+        "trace.tokenizer",
+        "trace.path=&lmsys.jsonl;workload.arrivals.kind=poisson;workload.rate_rps=5",
+        &["estimate", "cl100k_base"],
+    ),
+    refused("trace.hash_block_tokens", "trace.path=&mooncake.jsonl;kv.blocks=4000", &["512", "16"]),
+    run("trace.limit", "", &["10", "20"]),
+    run(
+        "workload.arrivals.kind",
+        "",
+        &[
+            "trace",
+            "constant;workload.rate_rps=50",
+            "poisson;workload.rate_rps=50",
+            "gamma;workload.rate_rps=50;workload.arrivals.shape=0.3",
+            "weibull;workload.rate_rps=50;workload.arrivals.shape=0.5",
+            "mmpp;workload.arrivals.rates_rps=[10, 100];workload.arrivals.sojourns_s=[0.2, 0.2]",
+            "piecewise;workload.arrivals.segments=[{duration_s=0.3,rate_rps=60}]",
+            "ramp;workload.arrivals.from_rps=20;workload.arrivals.to_rps=80",
+            "closed-loop;workload.arrivals.clients=4",
+        ],
+    ),
+    run("workload.rate_rps", "workload.arrivals.kind=poisson", &["20", "50", "\"inf\""]),
+    run("workload.arrivals{gamma}.shape", "workload.arrivals.kind=gamma;workload.rate_rps=50", &["0.3", "3"]),
+    run(
+        "workload.arrivals{weibull}.shape",
+        "workload.arrivals.kind=weibull;workload.rate_rps=50",
+        &["0.5", "2.0"],
+    ),
+    run(
+        "workload.arrivals{mmpp}.rates_rps",
+        "workload.arrivals.kind=mmpp;workload.arrivals.sojourns_s=[0.2, 0.2]",
+        &["[10, 100]", "[10, 50]"],
+    ),
+    run(
+        "workload.arrivals{mmpp}.sojourns_s",
+        "workload.arrivals.kind=mmpp;workload.arrivals.rates_rps=[10, 100]",
+        &["[0.2, 0.2]", "[0.2, 0.4]"],
+    ),
+    run(
+        "workload.arrivals{piecewise}.segments[].duration_s",
+        "workload.arrivals.kind=piecewise",
+        &[
+            "duration_s=0.3,rate_rps=60},{duration_s=1,rate_rps=9",
+            "duration_s=0.1,rate_rps=60},{duration_s=1,rate_rps=9",
+        ],
+    ),
+    run(
+        "workload.arrivals{piecewise}.segments[].rate_rps",
+        "workload.arrivals.kind=piecewise",
+        &["duration_s=0.3,rate_rps=60", "duration_s=0.3,rate_rps=90"],
+    ),
+    run(
+        "workload.arrivals{ramp}.from_rps",
+        "workload.arrivals.kind=ramp;workload.arrivals.to_rps=80",
+        &["20", "60"],
+    ),
+    run(
+        "workload.arrivals{ramp}.to_rps",
+        "workload.arrivals.kind=ramp;workload.arrivals.from_rps=20",
+        &["40", "80"],
+    ),
+    run(
+        "workload.arrivals{ramp}.curve",
+        "workload.arrivals.kind=ramp;workload.arrivals.from_rps=20;workload.arrivals.to_rps=80",
+        &["linear", "exponential"],
+    ),
+    run(
+        "workload.arrivals{ramp}.shape",
+        "workload.arrivals.kind=ramp;workload.arrivals.from_rps=20;workload.arrivals.to_rps=80",
+        &["1", "\"inf\""],
+    ),
+    run("workload.arrivals{closed-loop}.clients", "workload.arrivals.kind=closed-loop", &["2", "4"]),
+    run(
+        "workload.arrivals{closed-loop}.think_s",
+        "workload.arrivals.kind=closed-loop;workload.arrivals.clients=3",
+        &["0", "0.1"],
+    ),
+    run("workload.normalize", POISSON, &["false", "true"]),
+    run("workload.requests", "", &["10", "20"]),
+    run("workload.lengths", "", &["trace", "resample"]),
+    run(
+        "workload.scale.kind",
+        "",
+        &[
+            "compress;workload.scale.factor=2",
+            "thin;workload.scale.keep=0.5",
+            "replicate;workload.scale.copies=2;workload.scale.jitter_s=0.1",
+            "rate-match;workload.rate_rps=90",
+        ],
+    ),
+    run("workload.scale{compress}.factor", "workload.scale.kind=compress", &["2", "3"]),
+    run("workload.scale{thin}.keep", "workload.scale.kind=thin", &["0.3", "0.8"]),
+    run(
+        "workload.scale{replicate}.copies",
+        "workload.scale.kind=replicate;workload.scale.jitter_s=0.1",
+        &["2", "3"],
+    ),
+    run(
+        "workload.scale{replicate}.jitter_s",
+        "workload.scale.kind=replicate;workload.scale.copies=2",
+        &["0.1", "0.2"],
+    ),
+    run("workload.max_concurrency", "", &["2", "4"]),
+    run("workload.sessions.kind", "kv.blocks=400", &["off", "closed", "open"]),
+    run("workload.sessions{closed}.think_s", "kv.blocks=400;workload.sessions.kind=closed", &["0", "0.1"]),
+    run(
+        "workload.sessions{closed}.add_history",
+        "kv.blocks=400;workload.sessions.kind=closed",
+        &["true", "false"],
+    ),
+    run("workload.max_model_len", "workload.over_long=clip", &["100", "150"]),
+    run(
+        "workload.over_long",
+        "workload.max_model_len=120;engine.max_model_len=120",
+        &["clip", "drop", "reject"],
+    ),
+    run(
+        "engine.preset",
+        "kv.blocks=300",
+        &[
+            "vllm-v1",
+            "vllm-v1-2025;engine.max_tokens_per_step=64;kv.blocks=20",
+            "static;engine.max_model_len=400",
+            "theory",
+        ],
+    ),
+    run(
+        "engine.step",
+        "kv.gate=max-len;engine.max_model_len=400;engine.chunked_prefill=false;kv.blocks=100",
+        &["mixed", "lockstep"],
+    ),
+    run("engine.max_tokens_per_step", "", &["64", "256"]),
+    run("engine.max_seqs", "kv.blocks=100", &["3", "5"]),
+    run("engine.chunked_prefill", "engine.max_tokens_per_step=112", &["true", "false"]),
+    run("engine.long_prefill_threshold", "", &["0", "32"]),
+    run("engine.max_model_len", "kv.gate=max-len;kv.blocks=60", &["250", "400"]),
+    run("engine.admit_in_preempt_step", "kv.gate=known;engine.requeue=back;kv.blocks=24", &["false", "true"]),
+    run(
+        "engine.self_preempt_stops",
+        "schedulers=[{name=\"sjf-input\"}];engine.victim=latest-arrival",
+        &["true", "false"],
+    ),
+    run("engine.shortfall", "", &["recompute", "restart"]),
+    run("engine.victim", SJF, &["last-admitted", "latest-arrival", "worst-priority"]),
+    run("engine.requeue", "schedulers=[{name=\"edf\"}];kv.blocks=24", &["front", "back"]),
+    run("engine.requeue", "kv.blocks=24", &["back", "ranked"]),
+    run("engine.host_overhead_s", "", &["0", "0.001"]),
+    run("kv.block_tokens", "kv.blocks=60", &["8", "16"]),
+    run("kv.blocks", "", &["30", "40"]),
+    run(
+        "kv.gate",
+        "engine.max_tokens_per_step=64;engine.max_model_len=250",
+        &["known", "known-full", "max-len"],
+    ),
+    run("kv.watermark", "", &["0", "0.2"]),
+    run("kv.lookahead_tokens", "", &["0", "8"]),
+    run("cluster.replicas", "", &["1", "2"]),
+    run("cluster.router", "cluster.replicas=2", &["round-robin", "least-outstanding"]),
+    run(
+        "predictor.kind",
+        SJF,
+        &[
+            "oracle",
+            "law",
+            "noisy;predictor.sigma=1",
+            "noisy-r2;predictor.r2=0.3",
+            "noisy-tau;predictor.tau=0.3",
+            "binned;predictor.edges=[40];predictor.confusion=[[0.9,0.1],[0.1,0.9]];predictor.cap=200",
+            "file;predictor.path=@p.csv",
+        ],
+    ),
+    // Nobody predicts for a scheduler that needs a prediction: refused.
+    refused("predictor.kind", SJF, &["oracle", "none"]),
+    run("predictor{noisy}.sigma", "schedulers=[{name=\"sjf\"}];predictor.kind=noisy", &["0.5", "2"]),
+    run("predictor{noisy-r2}.r2", "schedulers=[{name=\"sjf\"}];predictor.kind=noisy-r2", &["0.2", "0.8"]),
+    run("predictor{noisy-tau}.tau", "schedulers=[{name=\"sjf\"}];predictor.kind=noisy-tau", &["0.2", "0.8"]),
+    run(
+        "predictor{binned}.edges",
+        "schedulers=[{name=\"sjf\"}];predictor.kind=binned;predictor.confusion=[[0.9,0.1],[0.1,0.9]];predictor.cap=200",
+        &["[20]", "[60]"],
+    ),
+    run(
+        "predictor{binned}.confusion",
+        "schedulers=[{name=\"sjf\"}];predictor.kind=binned;predictor.edges=[40];predictor.cap=200",
+        &["[[1,0],[0,1]]", "[[0.5,0.5],[0.5,0.5]]"],
+    ),
+    // The middle of the last class moves, which hrrn divides by.
+    run(
+        "predictor{binned}.cap",
+        "schedulers=[{name=\"hrrn\"}];predictor.kind=binned;predictor.confusion=[[1,0],[0,1]];predictor.edges=[40]",
+        &["100", "4000"],
+    ),
+    run(
+        "predictor{file}.path",
+        "schedulers=[{name=\"sjf\"}];predictor.kind=file;trace.limit=29",
+        &["@p.csv", "@q.csv"],
+    ),
+    refused("predictor{file}.missing", "predictor.kind=file;predictor.path=@q.csv", &["unknown", "error"]),
+    run("schedulers[].name", "", &["name=\"fcfs\"", "name=\"ljf\""]),
+    run(
+        "schedulers[].predictor",
+        "",
+        &["name=\"sjf\",predictor={kind=\"oracle\"}", "name=\"sjf\",predictor={kind=\"law\"}"],
+    ),
+    run("schedulers[].params", "", &["name=\"hrrn\"", "name=\"hrrn\",params={service=\"input\"}"]),
+    run(
+        "schedulers[].params{srpt}.margin_tokens",
+        "",
+        &["name=\"srpt\"", "name=\"srpt\",params={margin_tokens=40}"],
+    ),
+    run(
+        "schedulers[].params{hrrn}.service",
+        "",
+        &["name=\"hrrn\",params={service=\"output\"}", "name=\"hrrn\",params={service=\"input\"}"],
+    ),
+    refused(
+        "schedulers[].params{edf}.default_deadline_s",
+        "trace.path=@shorter.csv;trace.ignore_extra=true",
+        &["name=\"edf\",params={default_deadline_s=1.0}", "name=\"edf\""],
+    ),
+    refused(
+        "schedulers[].params{least-slack}.default_deadline_s",
+        "trace.path=@shorter.csv;trace.ignore_extra=true",
+        &["name=\"least-slack\",params={default_deadline_s=1.0}", "name=\"least-slack\""],
+    ),
+    run(
+        "schedulers[].params{least-slack}.token_s",
+        "",
+        &["name=\"least-slack\"", "name=\"least-slack\",params={token_s=1.0}"],
+    ),
+    run(
+        "schedulers[].params{mlfq}.quantum_tokens",
+        "engine.max_seqs=2",
+        &["name=\"mlfq\"", "name=\"mlfq\",params={quantum_tokens=8}"],
+    ),
+    run(
+        "schedulers[].params{mlfq}.growth",
+        "engine.max_seqs=2",
+        &["name=\"mlfq\",params={quantum_tokens=8}", "name=\"mlfq\",params={quantum_tokens=8,growth=4}"],
+    ),
+    run(
+        "schedulers[].params{mlfq}.levels",
+        "engine.max_seqs=2",
+        &["name=\"mlfq\",params={quantum_tokens=8}", "name=\"mlfq\",params={quantum_tokens=8,levels=2}"],
+    ),
+    Case { key: "load.rates_rps", given: "", values: &["[10, 20]", "[10, 40]"], outcome: Outcome::Figures },
+    shown("metrics.percentiles", &["linear", "mlperf", "nearest"]),
+    shown("metrics.slo.ttft_s", &["0.05", "0.5"]),
+    shown("metrics.slo.tpot_s", &["0.007", "0.1"]),
+    shown("metrics.slo.e2e_s", &["0.3", "1.5"]),
+    shown("metrics.slo_preset", &["llama3.1-8b", "llama3.1-8b-interactive"]),
+    refused("metrics.max_outside_domain", "profile=@narrow.toml", &["1.0", "0.01"]),
+    shown("metrics.warmup_share", &["0.1", "0.4"]),
+    shown("metrics.cooldown_share", &["0.1", "0.4"]),
+    run("metrics.horizon_s", "", &["0.4", "0.9"]),
+];
