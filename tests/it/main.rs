@@ -1,6 +1,7 @@
 //! The one integration test binary: a module per behaviour.
 
 mod differential;
+mod docs;
 mod dynamo;
 mod engine;
 mod figures;
