@@ -70,16 +70,13 @@ fn lower(sentence: &str) -> String {
 pub fn scenario() -> String {
     let schema = schemars::schema_for!(Scenario).to_value();
     let defaults = serde_json::to_value(Scenario::defaults(Preset::default())).unwrap();
-    let mut page = Page { schema: &schema, sections: vec![("".into(), Vec::new())] };
-    page.table(&schema, "", Some(&defaults));
+    let mut page =
+        Page { schema: &schema, sections: vec![("Top level".into(), Vec::new())], seen: Vec::new() };
+    page.table(&schema, "", Some(&defaults), true);
     let mut text = String::new();
-    for (section, rows) in page.sections.into_iter().filter(|(_, rows)| !rows.is_empty()) {
-        let title = if section.is_empty() { "Top level".into() } else { format!("`[{section}]`") };
-        write!(text, "## {title}\n\n| key | default | |\n| --- | --- | --- |\n").unwrap();
-        for row in rows {
-            writeln!(text, "{row}").unwrap();
-        }
-        text.push('\n');
+    for (title, rows) in page.sections.into_iter().filter(|(_, rows)| !rows.is_empty()) {
+        let rows = rows.join("\n");
+        write!(text, "## {title}\n\n| key | default | |\n| --- | --- | --- |\n{rows}\n\n").unwrap();
     }
     text + &presets()
 }
@@ -87,8 +84,10 @@ pub fn scenario() -> String {
 /// Tables of keys in the making.
 struct Page<'a> {
     schema: &'a Value,
-    /// Name and rows; the first one is the top level.
+    /// Titles and rows.
     sections: Vec<(String, Vec<String>)>,
+    /// Tables of several sorts that have their section already.
+    seen: Vec<&'a Value>,
 }
 
 impl<'a> Page<'a> {
@@ -99,9 +98,12 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// What a node stands for: itself, or the alternatives that are not null.
+    /// What a node stands for: itself, or the alternatives that are not null; the items of a list of tables.
     fn options(&self, node: &'a Value) -> Vec<&'a Value> {
         let node = self.resolve(node);
+        if let Some(items) = node.get("items").map(|i| self.resolve(i)).filter(|i| is_table(i)) {
+            return vec![items];
+        }
         let groups = ["oneOf", "anyOf"].iter().filter_map(|g| node.get(*g).and_then(Value::as_array));
         let options: Vec<&Value> =
             groups.flatten().filter(|o| o["type"] != "null").map(|o| self.resolve(o)).collect();
@@ -112,56 +114,60 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// The keys of a table, and those of the tables in it.
-    fn table(&mut self, node: &'a Value, path: &str, defaults: Option<&Value>) {
-        let empty = serde_json::Map::new();
-        let properties = node["properties"].as_object().unwrap_or(&empty);
-        let mut tables = Vec::new();
-        for (key, child) in properties.iter().filter(|(key, _)| *key != "kind") {
+    /// The keys of a table; those of tables in it follow in `sections` of their own, or here.
+    fn table(&mut self, node: &'a Value, path: &str, defaults: Option<&Value>, sections: bool) {
+        let properties = node["properties"].as_object().into_iter().flatten();
+        let required = |key: &str| {
+            let names = node["required"].as_array();
+            defaults.is_none() && names.is_some_and(|names| names.iter().any(|n| n == key))
+        };
+        let mut later = Vec::new();
+        for (key, child) in properties.filter(|(key, _)| *key != "kind") {
             let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
             let default = defaults.and_then(|d| d.get(key)).or_else(|| child.get("default"));
             let options = self.options(child);
-            let is_table = options.iter().any(|o| o.get("properties").is_some());
-            let is_list = child.get("items").map(|items| self.resolve(items));
-            match (is_table, is_list.filter(|items| items.get("properties").is_some())) {
-                (false, None) => self.row(&full, child, default),
-                (false, Some(items)) => tables.push((format!("[{full}]"), full, child, vec![items], None)),
-                (true, _) => tables.push((full.clone(), full, child, options, default)),
+            if !is_table(options[0]) || self.seen.contains(&options[0]) {
+                let note = if required(key) { "required".into() } else { shown(default) };
+                self.row(&full, child, &note);
+            } else if sections {
+                later.push((full, child, default));
+            } else {
+                self.row(&full, child, "required");
+                self.table(options[0], &format!("{full}[]"), None, false);
             }
         }
-        for (title, path, child, options, default) in tables {
-            self.sections.push((title, Vec::new()));
-            let kinds = options.iter().any(|o| o["properties"].get("kind").is_some());
-            for option in options {
-                if kinds {
-                    self.kind(&path, option, default);
-                } else {
-                    self.table(option, &path, default.or_else(|| child.get("default")));
-                }
-            }
+        for (path, child, default) in later {
+            self.section(&path, child, default);
         }
     }
 
-    /// One kind of a table of several sorts: its name, then its keys.
-    fn kind(&mut self, path: &str, option: &'a Value, default: Option<&Value>) {
-        let name = &option["properties"]["kind"]["const"];
-        let mark = if default.is_some_and(|d| d["kind"] == *name) { "default" } else { "" };
-        let what = option["description"].as_str().unwrap_or_default().replace('\n', " ");
-        self.push(format!("| `{path}.kind` = {name} | {mark} | {what} |"));
-        self.table(option, path, None);
+    /// A section for the table or the list of tables at `path`.
+    fn section(&mut self, path: &str, child: &'a Value, default: Option<&Value>) {
+        let options = self.options(child);
+        let list = child.get("items").is_some();
+        let title = if list { format!("`[[{path}]]`") } else { format!("`[{path}]`") };
+        let unset = if default.is_none() && !list { ", unset by default" } else { "" };
+        self.sections.push((title + unset, Vec::new()));
+        if options[0]["properties"].get("kind").is_none() {
+            return self.table(options[0], path, default.filter(|_| !list), true);
+        }
+        self.seen.push(options[0]);
+        for option in options {
+            let name = &option["properties"]["kind"]["const"];
+            let mark = if default.is_some_and(|d| d["kind"] == *name) { "default" } else { "" };
+            let what = option["description"].as_str().unwrap_or_default().replace('\n', " ");
+            self.push(format!("| `{path}.kind` = {name} | {mark} | {what} |"));
+            self.table(option, path, None, false);
+        }
     }
 
-    fn row(&mut self, path: &str, child: &'a Value, default: Option<&Value>) {
-        let default = match default {
-            None | Some(Value::Null) => "unset".into(),
-            Some(value) => format!("`{value}`"),
-        };
+    fn row(&mut self, path: &str, child: &'a Value, default: &str) {
         let what = child.get("description").or_else(|| self.resolve(child).get("description"));
         let mut what = what.and_then(Value::as_str).unwrap_or_default().replace('\n', " ");
-        for option in self.options(child).into_iter().filter(|o| o.get("const").is_some_and(Value::is_string))
-        {
-            let meaning = option.get("description").and_then(Value::as_str).unwrap_or_default();
-            write!(what, "<br>`{}`: {}.", option["const"], lower(meaning)).unwrap();
+        for option in self.options(child).into_iter().filter(|o| o.get("const").is_some()) {
+            if let Some(meaning) = option.get("description").and_then(Value::as_str) {
+                write!(what, "<br>`{}`: {}.", option["const"], lower(meaning)).unwrap();
+            }
         }
         self.push(format!("| `{path}` | {default} | {what} |"));
     }
@@ -169,6 +175,14 @@ impl<'a> Page<'a> {
     fn push(&mut self, row: String) {
         self.sections.last_mut().expect("there is a top level").1.push(row);
     }
+}
+
+fn is_table(node: &Value) -> bool {
+    node.get("properties").is_some()
+}
+
+fn shown(default: Option<&Value>) -> String {
+    default.filter(|d| !d.is_null()).map_or("unset".into(), |d| format!("`{d}`"))
 }
 
 /// What sets presets apart: the keys whose values differ.
