@@ -89,7 +89,7 @@ struct OutArgs {
 
 /// Runs `foretoken replay`.
 pub fn run(args: &Args, registry: &Registry, console: &Console) -> Result<()> {
-    let scenario = args.scenario(registry)?;
+    let scenario = args.scenario(registry, console)?;
     let threads = args.out.threads.unwrap_or(0);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|e| Error::Usage(format!("--threads: {e}")))?;
@@ -124,7 +124,7 @@ fn default_out(args: &Args, scenario: &Scenario) -> PathBuf {
 
 impl Args {
     /// The scenario that the file, the flags and the `--set`s describe.
-    fn scenario(&self, registry: &Registry) -> Result<Scenario> {
+    fn scenario(&self, registry: &Registry, console: &Console) -> Result<Scenario> {
         let mut layers = Layers { file: self.scenario.clone(), set: Vec::new() };
         if self.scenario.is_none()
             && self.trace.is_none()
@@ -165,7 +165,12 @@ impl Args {
         for assignment in &self.set {
             layers.set(assignment)?;
         }
-        let scenario = resolve(&layers)?;
+        let mut scenario = resolve(&layers)?;
+        if !layers.mention("workload.arrivals")?
+            && let Some(remark) = replay::draw_arrivals(&mut scenario)?
+        {
+            console.talk(&remark);
+        }
         for config in &scenario.schedulers {
             registry.get(&config.name)?;
         }

@@ -35,6 +35,17 @@ impl Preset {
         }
     }
 
+    /// What the real engine has and this model lacks.
+    pub fn lacks(self) -> Option<&'static str> {
+        match self {
+            Preset::VllmV1 => {
+                Some("asynchronous scheduling and prefix caching, on by default in the real one")
+            }
+            Preset::VllmV12025 => Some("prefix caching, on by default in the real one"),
+            Preset::Static | Preset::Theory => None,
+        }
+    }
+
     /// Profile used when none is named: a real GPU, or unit steps for `theory`.
     pub fn default_profile(self) -> &'static str {
         match self {
@@ -191,7 +202,7 @@ impl EngineConfig {
                 max_tokens_per_step: UNLIMITED_TOKENS,
                 max_seqs: 16,
                 chunked_prefill: false,
-                max_model_len: 4096,
+                max_model_len: 8192,
                 ..vllm
             },
             Preset::Theory => EngineConfig {

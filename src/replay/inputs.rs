@@ -104,7 +104,10 @@ impl Inputs {
             (LengthSample::default(), Feed::Stream(path.clone(), options))
         };
         let kv_blocks = kv_blocks(scenario, &profile)?;
-        Ok(Inputs { files, kv_blocks, profile, sample, remarks: Vec::new(), feed })
+        let preset = scenario.engine.preset;
+        let lacks = |what| format!("engine {} does without {what}", preset.name());
+        let remarks = preset.lacks().map(lacks).into_iter().collect();
+        Ok(Inputs { files, kv_blocks, profile, sample, remarks, feed })
     }
 
     /// The requests of one replicate, at `rate_rps` instead of the scenario's rate if given.
@@ -131,6 +134,28 @@ impl Inputs {
     pub fn kv_capacity_tokens(&self, scenario: &Scenario) -> u64 {
         self.kv_blocks.saturating_mul(u64::from(scenario.kv.block_tokens))
     }
+}
+
+/// Arrival rate that is drawn for a trace without times when nobody says otherwise, requests/s.
+const DRAWN_RATE_RPS: f64 = 5.0;
+
+/// Lets a trace without arrival times, for which the user chose no arrivals, arrive as a Poisson process.
+/// Returns what to tell the user, if so.
+///
+/// # Errors
+/// The trace cannot be opened.
+pub fn draw_arrivals(scenario: &mut Scenario) -> Result<Option<String>> {
+    let path = &scenario.trace.path;
+    if path.as_os_str().is_empty() || trace::open(path, &scenario.trace.options()?)?.has_times() {
+        return Ok(None);
+    }
+    let rate = scenario.workload.rate_rps.get_or_insert(OrInf(DRAWN_RATE_RPS)).0;
+    scenario.workload.arrivals = Arrivals::Poisson {};
+    Ok(Some(format!(
+        "{} has no arrival times: Poisson arrivals at {rate} requests/s are drawn; choose others with \
+         workload.arrivals.kind and workload.rate_rps",
+        path.display()
+    )))
 }
 
 fn prediction_files(scenario: &Scenario) -> Result<Vec<InputFile>> {

@@ -145,6 +145,19 @@ impl Finished {
             let place = Place::file(&scenario.trace.path);
             return Err(Error::input(place, "no request is left to serve", "see [trace] and [workload]"));
         }
+        let outside = self.totals.out_of_domain_steps as f64 / self.totals.steps.max(1) as f64;
+        if outside > scenario.metrics.max_outside_domain {
+            return Err(Error::input(
+                Place::key("profile"),
+                format!(
+                    "{:.1}% of the steps lie outside the domain of {}",
+                    100.0 * outside,
+                    inputs.profile.name
+                ),
+                "use a profile made for such batches (`foretoken profile show` tells its domain), or accept it: \
+                 --set metrics.max_outside_domain=1",
+            ));
+        }
         let rejected = self.records.iter().filter(|r| r.status == Status::Rejected);
         let largest = rejected.clone().map(|r| u64::from(r.prompt_tokens) + u64::from(r.output_tokens)).max();
         let Some(tokens) = largest else { return Ok(()) };

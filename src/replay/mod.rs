@@ -14,7 +14,7 @@ mod verify;
 mod write;
 
 pub use figures::Curves;
-pub use inputs::{InputFile, Inputs};
+pub use inputs::{InputFile, Inputs, draw_arrivals};
 pub use job::{Finished, Job, Listeners};
 pub use manifest::{Manifest, Outputs, RunEntry};
 pub use run::{LEVEL, Options, Progress, Replayed, RunResult, jobs, replay};

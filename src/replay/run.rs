@@ -215,7 +215,7 @@ impl Replay<'_> {
         let metrics = &scenario.metrics;
         let options = SummaryOptions {
             percentiles: metrics.percentiles,
-            slo: metrics.slo(),
+            slo: metrics.slo()?,
             trim: Some(Trim { warmup: metrics.warmup_share, cooldown: metrics.cooldown_share }),
             isolated: isolated.as_ref().map(|f| f as &dyn Fn(u32, u32) -> Span),
         };

@@ -156,6 +156,11 @@ pub struct MetricsConfig {
     pub percentiles: PercentileConvention,
     /// Limits that count a request as served well; unset = none.
     pub slo: Slo,
+    /// MLPerf limits to start from, by model (llama3.1-8b, llama2-70b-interactive, ...); `slo` is stronger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slo_preset: Option<String>,
+    /// Share of steps that may lie outside the profile's domain before the run is refused.
+    pub max_outside_domain: f64,
     /// Share of the run's time left out at its start for the steady-state block.
     pub warmup_share: f64,
     /// Share left out at its end.
@@ -170,6 +175,8 @@ impl Default for MetricsConfig {
         MetricsConfig {
             percentiles: PercentileConvention::default(),
             slo: Slo::default(),
+            slo_preset: None,
+            max_outside_domain: 0.01,
             warmup_share: 0.1,
             cooldown_share: 0.1,
             horizon_s: None,
@@ -179,8 +186,17 @@ impl Default for MetricsConfig {
 
 impl MetricsConfig {
     /// The limits, if there are any.
-    pub fn slo(&self) -> Option<Slo> {
-        (self.slo != Slo::default()).then_some(self.slo)
+    ///
+    /// # Errors
+    /// An unknown preset.
+    pub fn slo(&self) -> Result<Option<Slo>> {
+        let base = self.slo_preset.as_deref().map(Slo::preset).transpose()?.unwrap_or_default();
+        let slo = Slo {
+            ttft_s: self.slo.ttft_s.or(base.ttft_s),
+            tpot_s: self.slo.tpot_s.or(base.tpot_s),
+            e2e_s: self.slo.e2e_s.or(base.e2e_s),
+        };
+        Ok((slo != Slo::default()).then_some(slo))
     }
 }
 

@@ -35,6 +35,27 @@ impl Layers {
     }
 }
 
+impl Layers {
+    /// Whether the user said anything about the dotted `path` or what lies under it.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn mention(&self, path: &str) -> Result<bool> {
+        let under =
+            |key: &str| key == path || key.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        if self.set.iter().any(|(key, _)| under(key)) {
+            return Ok(true);
+        }
+        let Some(file) = &self.file else { return Ok(false) };
+        let text = std::fs::read_to_string(file).map_err(|e| Error::io(file, e))?;
+        let mut value = Some(Value::Table(parse(file, &text)?));
+        for key in path.split('.') {
+            value = value.and_then(|v| v.get(key).cloned());
+        }
+        Ok(value.is_some())
+    }
+}
+
 /// The scenario that `layers` describe: built-in values of the chosen preset, the file, the `set`s.
 ///
 /// # Errors
@@ -238,6 +259,11 @@ fn check_lists(s: &Scenario) -> Result<()> {
             );
         }
     }
+    if !(0.0..=1.0).contains(&m.max_outside_domain) {
+        let what = format!("{} is no share of the steps", m.max_outside_domain);
+        return bad("metrics.max_outside_domain", what, "choose 0 to 1");
+    }
+    m.slo()?;
     if let Some(h) = m.horizon_s.filter(|h| !(h.is_finite() && *h > 0.0)) {
         return bad("metrics.horizon_s", format!("{h} is no length of time"), "choose positive seconds");
     }

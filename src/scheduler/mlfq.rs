@@ -1,6 +1,6 @@
 //! Multi-level feedback queue: learns who is long by serving them.
 
-use super::{Entry, Evict, How, Rank, Requeue, Running, Scheduler, View, Waiting, Wake, parse};
+use super::{Entry, Evict, Rank, Requeue, Running, Scheduler, View, Waiting, Wake, parse};
 use crate::time::SimTime;
 use serde::Deserialize;
 
@@ -74,16 +74,8 @@ impl Scheduler for Mlfq {
     }
 
     fn preempt(&mut self, view: &View<'_>, out: &mut Vec<Evict>) {
-        let Some(head) = view.head() else { return };
-        // Where a killed attempt starts from nothing, two could kill each other for ever.
-        if !view.head_is_blocked() || view.shortfall() == How::Restart {
-            return;
-        }
-        // Only those that emit: a seat taken before it bore a token could change hands for ever.
-        let Some(worst) = view.running().filter(|r| r.decoding).max_by_key(|r| self.level(served(r)).0)
-        else {
-            return;
-        };
+        let Some(head) = view.blocked_head() else { return };
+        let Some(worst) = view.preemptible().max_by_key(|r| self.level(served(r)).0) else { return };
         if self.level(head.generated.max(head.generated_before)).0 < self.level(served(&worst)).0 {
             out.push(Evict { id: worst.visible.id, how: view.shortfall(), requeue: Requeue::Back });
         }
@@ -91,7 +83,7 @@ impl Scheduler for Mlfq {
 
     /// While somebody waits for a seat or memory: when the first running request sinks a level.
     fn wake(&mut self, view: &View<'_>) -> Wake {
-        if !view.head_is_blocked() {
+        if view.blocked_head().is_none() {
             return Wake::EVENTS;
         }
         let sinks = view.running().filter(|r| self.level(served(r)).0 + 1 < self.params.levels);

@@ -1,8 +1,6 @@
 //! Shortest remaining (predicted) time first, preemptive.
 
-use super::{
-    Entry, Evict, How, Rank, Requeue, Scheduler, View, Waiting, needs_length, parse, remaining_tokens,
-};
+use super::{Entry, Evict, Rank, Requeue, Scheduler, View, Waiting, needs_length, parse, remaining_tokens};
 use crate::time::SimTime;
 use serde::Deserialize;
 
@@ -38,18 +36,10 @@ impl Scheduler for Srpt {
     }
 
     fn preempt(&mut self, view: &View<'_>, out: &mut Vec<Evict>) {
-        let Some(head) = view.head() else { return };
-        // Where a killed attempt starts from nothing, two could kill each other for ever.
-        if !view.head_is_blocked() || view.shortfall() == How::Restart {
-            return;
-        }
+        let Some(head) = view.blocked_head() else { return };
         let left = |r: &super::Running<'_>| remaining_tokens(r.belief, r.generated);
-        // Only those that emit: a seat taken before it bore a token could change hands for ever. Of equals the
-        // last admitted, which has the least to lose.
-        let Some(worst) = view.running().filter(|r| r.decoding).max_by(|a, b| left(a).total_cmp(&left(b)))
-        else {
-            return;
-        };
+        // Of equals the last admitted, which has the least to lose.
+        let Some(worst) = view.preemptible().max_by(|a, b| left(a).total_cmp(&left(b))) else { return };
         let newcomer = remaining_tokens(head.belief, head.generated);
         if newcomer + f64::from(self.params.margin_tokens) < left(&worst) {
             out.push(Evict { id: worst.visible.id, how: view.shortfall(), requeue: Requeue::Ranked });

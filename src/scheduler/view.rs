@@ -147,13 +147,22 @@ impl<'a> View<'a> {
         self.source.head()
     }
 
-    /// Whether the head of the queue finds no seat, or no memory for all it knows: then only a preemption
-    /// lets it in.
-    pub fn head_is_blocked(&self) -> bool {
-        let Some(head) = self.head() else { return false };
+    /// The head of the queue, if it finds no seat, or no memory for all it knows: only a preemption lets it
+    /// in. `None` too where a preempted attempt would start from nothing: two requests could kill each other
+    /// for ever.
+    pub fn blocked_head(&self) -> Option<Waiting<'a>> {
+        let head = self.head()?;
         let known = u64::from(head.visible.prompt_tokens) + u64::from(head.generated);
         let kv = self.kv();
-        self.running_len() as u64 >= u64::from(self.max_seqs()) || kv.blocks_for(known) > kv.free_blocks
+        let no_seat = self.running_len() as u64 >= u64::from(self.max_seqs());
+        let blocked = no_seat || kv.blocks_for(known) > kv.free_blocks;
+        (blocked && self.shortfall() == How::Recompute).then_some(head)
+    }
+
+    /// Running requests that may be preempted by choice: those that emit. A seat taken before it bore a
+    /// token could change hands for ever.
+    pub fn preemptible(&self) -> impl Iterator<Item = Running<'a>> {
+        self.running().filter(|r| r.decoding)
     }
 
     /// Requests in the queue, in no particular order.
