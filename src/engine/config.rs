@@ -1,4 +1,4 @@
-//! The engine's configuration and its presets (engine.md section 10): one set of keys, no code copied.
+//! The engine's configuration and its presets: one set of keys, no code copied.
 
 use crate::scheduler::{How, Requeue};
 use schemars::JsonSchema;
@@ -17,7 +17,7 @@ pub enum Preset {
     VllmV12025,
     /// Static batches that run to completion (FasterTransformer, Hugging Face `generate`).
     Static,
-    /// Rounds and tokens (engine.md section 11): unit steps, free prefill, killed work starts again.
+    /// Rounds and tokens, as scheduling theory has them: unit steps, free prefill, killed work starts again.
     Theory,
 }
 

@@ -1,4 +1,4 @@
-//! Planning a step: running requests first, then the queue (engine.md section 2.1).
+//! Planning a step: running requests first, then the queue.
 
 use super::config::{Gate, StepKind, VictimRule};
 use super::live::{Slot, State, World};

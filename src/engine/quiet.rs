@@ -1,5 +1,5 @@
 //! Quiet stretches: steps at whose boundaries nothing can change, run in a tight loop that touches no
-//! request (design.md section 4). `--stepwise` runs the same steps one by one, with the same bytes.
+//! request. `--stepwise` runs the same steps one by one, with the same bytes.
 
 use super::config::Gate;
 use super::live::World;

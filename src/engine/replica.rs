@@ -357,7 +357,7 @@ impl Replica {
         let known = live.known();
         let slot = self.core.slab.insert(live);
         self.core.event(world, now, EventKind::Arrival, slot, known)?;
-        // One token beyond the prompt must fit (engine.md section 1.2).
+        // One token beyond the prompt must fit.
         if self.core.never_fits(known, known + 1) {
             return self.reject(slot, now, world);
         }

@@ -14,7 +14,7 @@ pub struct BlockPool {
 
 impl BlockPool {
     /// A pool of `usable` free blocks of `block_tokens` tokens, where a request holds
-    /// `lookahead_tokens` slots more than it has computed (engine.md section 1).
+    /// `lookahead_tokens` slots more than it has computed.
     pub fn new(block_tokens: u32, usable: u64, lookahead_tokens: u32) -> BlockPool {
         assert!(block_tokens > 0, "blocks hold at least one token");
         BlockPool { block_tokens, lookahead_tokens, usable, free: usable }

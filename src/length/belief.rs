@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A log-t law of an output length: ln(X) = mu + sigma * T with T Student t of `nu` degrees of freedom,
-/// X rounded to whole tokens in 1..=cap (TIE paper, section 3; see data.md section 5 for the spread).
+/// X rounded to whole tokens in 1..=cap (TIE, arXiv 2604.00499, section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogT {

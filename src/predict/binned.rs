@@ -1,4 +1,4 @@
-//! A classifier with a confusion matrix: real ordinal predictors are this coarse (data.md section 3).
+//! A classifier with a confusion matrix: real ordinal predictors are this coarse.
 
 use super::Predictor;
 use crate::error::{Error, Place, Result};

@@ -1,4 +1,4 @@
-//! Predictions made elsewhere, in any language: `id,kind,p1,p2,p3,p4,cost_s` (design.md section 6).
+//! Predictions made elsewhere, in any language: `id,kind,p1,p2,p3,p4,cost_s`.
 
 use super::{Missing, Predictor};
 use crate::error::{Error, Place, Result};

@@ -1,4 +1,4 @@
-//! The files of a result directory (design.md section 8).
+//! The files of a result directory.
 
 use super::figures;
 use super::folder::{Staging, write_hashed};

@@ -1,4 +1,4 @@
-//! The answer of a public peer, request by request (tests/data/dynamo/README.md; peers.md section 5).
+//! The answer of a public peer, request by request (tests/data/dynamo/README.md).
 
 use crate::support::Listed;
 use foretoken::engine::{self, ClusterConfig, EngineConfig, KvConfig, Preset};

@@ -1,4 +1,4 @@
-//! Golden traces of engine.md section 12, and what must hold of every run.
+//! Golden traces, and what must hold of every run.
 
 use crate::support::{World, request};
 use foretoken::engine::{Gate, Preset};

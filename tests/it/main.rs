@@ -2,6 +2,7 @@
 
 mod contract;
 mod differential;
+mod docs;
 mod dynamo;
 mod engine;
 mod figures;
