@@ -1,5 +1,6 @@
 //! `manifest.json`: everything needed to make a result directory again, and to tell whether it still holds.
 
+use super::folder::hash_file;
 use super::inputs::InputFile;
 use crate::error::{Error, Place, Result};
 use crate::record::Columns;
@@ -67,6 +68,9 @@ pub struct Manifest {
     pub inputs: Vec<InputFile>,
     /// Which files were asked for.
     pub outputs: Outputs,
+    /// XXH3-128 of the files that belong to all runs.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
     /// The runs.
     pub runs: Vec<RunEntry>,
 }
@@ -90,6 +94,20 @@ impl Manifest {
             return Err(Error::input(Place::file(&path), what, "use a newer foretoken"));
         }
         serde_json::from_value(value).map_err(bad)
+    }
+
+    /// Files of `dir` that are gone or not as they were written, relative to it.
+    pub fn changed_files(&self, dir: &Path) -> Vec<String> {
+        let own = self.files.iter().map(|(name, hash)| (name.clone(), hash));
+        let of_run = |run: &RunEntry, name: &str| match run.folder.as_str() {
+            "" => name.to_string(),
+            folder => format!("{folder}/{name}"),
+        };
+        let of_runs = self.runs.iter().flat_map(|r| r.files.iter().map(move |(n, h)| (of_run(r, n), h)));
+        let changed = |(name, hash): (String, &String)| {
+            (hash_file(&dir.join(&name)).ok().as_ref() != Some(hash)).then_some(name)
+        };
+        own.chain(of_runs).filter_map(changed).collect()
     }
 
     /// Whether `other` was asked for the same: scenario, inputs and files.
