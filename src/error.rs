@@ -186,12 +186,15 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 
 /// What to do about an answer of the operating system.
 fn remedy(source: &std::io::Error) -> &'static str {
-    use std::io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied, StorageFull};
+    use std::io::ErrorKind::{
+        IsADirectory, NotADirectory, NotFound, PermissionDenied, ResourceBusy, StorageFull,
+    };
     match source.kind() {
         NotFound => "; check the path, which is relative to the working directory",
         PermissionDenied => "; change its permissions or choose another path",
         NotADirectory => "; a part of the path is a file: choose another path",
         IsADirectory => "; name a file",
+        ResourceBusy => "; choose another path",
         StorageFull => "; make room or choose another path",
         _ => "",
     }

@@ -82,6 +82,10 @@ impl Manifest {
     /// There is none, it is not one of ours, or of a newer schema.
     pub fn read(dir: &Path) -> Result<Manifest> {
         let path = dir.join("manifest.json");
+        if !path.is_file() {
+            let help = "name a directory that `foretoken replay` wrote";
+            return Err(Error::input(Place::file(dir), "there is no manifest.json", help));
+        }
         let text = std::fs::read_to_string(&path).map_err(|e| Error::io(&path, e))?;
         let bad = |e: serde_json::Error| {
             Error::input(Place::file(&path).line(e.line() as u64), e.to_string(), "replay the scenario again")

@@ -29,7 +29,16 @@ pub(super) fn of(inputs: &Inputs, runs: &[RunResult]) -> Vec<String> {
             up_to(runs)
         ));
     }
+    if alike(runs) {
+        remarks.push("the replicates are identical: nothing in this scenario is drawn at random.".into());
+    }
     remarks
+}
+
+/// Whether there are replicates, and none differs from the others of its scheduler.
+fn alike(runs: &[RunResult]) -> bool {
+    let same = |w: &[RunResult]| w[0].label != w[1].label || w[0].summary.digest == w[1].summary.digest;
+    runs.iter().any(|r| r.job.replicate > 0) && runs.windows(2).all(same)
 }
 
 /// Numbers of several runs are told by their maximum.

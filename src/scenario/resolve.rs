@@ -91,7 +91,10 @@ pub(super) fn resolve_text(layers: &Layers, mut file: Table, text: &str) -> Resu
 pub(super) fn parse(path: &Path, text: &str) -> Result<Table> {
     text.parse::<Table>().map_err(|e| {
         let line = e.span().map_or(1, |span| line_at(text, span.start));
-        Error::input(Place::file(path).line(line), e.message(), "mend the TOML")
+        let scenario = path.extension().is_some_and(|x| x == "toml");
+        let help =
+            if scenario { "mend the TOML" } else { "scenarios are TOML; for a trace write --trace FILE" };
+        Error::input(Place::file(path).line(line), e.message(), help)
     })
 }
 

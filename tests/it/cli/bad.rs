@@ -122,6 +122,7 @@ fn scenario_files_are_refused_by_line() {
     scenario("schema = 9\n", &["s.toml, line 1, key schema", "newer foretoken"]);
     scenario("schema = 1\n[trace]\npath = \"gone.csv\"\n", &["gone.csv", "check the path"]);
     scenario("schema = 1\n", &["trace.path", "--trace FILE"]);
+    refused(&Desk::new(), "t.csv", &["t.csv, line 1", "--trace FILE"]);
 }
 
 #[test]

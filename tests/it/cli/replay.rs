@@ -185,6 +185,8 @@ fn remarks_are_said_once() {
                    --set workload.over_long=clip --out d";
     let done = desk.ok(command);
     assert_eq!(done.err.matches("shortened").count(), 1, "{}", done.err);
+    let done = desk.ok("replay --trace t.csv --scheduler fcfs,sjf --replicates 2 --out f");
+    assert_eq!(done.err.matches("replicates are identical").count(), 1, "{}", done.err);
     let chats = r#"{"conversation_id":"a","conversation":[{"role":"user","content":"hello you"},{"role":"assistant","content":"hi"}]}"#;
     desk.write("chats.jsonl", chats);
     let poisson = "--set workload.arrivals.kind=poisson --set workload.rate_rps=5";
