@@ -117,13 +117,16 @@ pub enum Error {
         feature: &'static str,
     },
     /// The operating system said no.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}{}", path.display(), remedy(source))]
     Io {
         /// File or directory.
         path: PathBuf,
         /// Its answer.
         source: std::io::Error,
     },
+    /// The user interrupted it (exit code 130).
+    #[error("interrupted; nothing was written")]
+    Interrupted,
     /// A check the user asked for failed (exit code 1).
     #[error("{0}")]
     Check(String),
@@ -161,10 +164,11 @@ impl Error {
         }
     }
 
-    /// Process exit code: 1 for a failed check, 2 for everything else.
+    /// Process exit code: 1 for a failed check, 130 after an interrupt, 2 for everything else.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Check(_) => 1,
+            Error::Interrupted => 130,
             _ => 2,
         }
     }
@@ -178,6 +182,22 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .filter(|&(d, k)| d <= 1 + name.len().max(k.len()) / 3)
         .min_by_key(|&(d, _)| d)
         .map(|(_, k)| k)
+}
+
+/// What to do about an answer of the operating system.
+fn remedy(source: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{
+        IsADirectory, NotADirectory, NotFound, PermissionDenied, ResourceBusy, StorageFull,
+    };
+    match source.kind() {
+        NotFound => "; check the path, which is relative to the working directory",
+        PermissionDenied => "; change its permissions or choose another path",
+        NotADirectory => "; a part of the path is a file: choose another path",
+        IsADirectory => "; name a file",
+        ResourceBusy => "; choose another path",
+        StorageFull => "; make room or choose another path",
+        _ => "",
+    }
 }
 
 fn unknown_message(kind: &str, name: &str, known: &[String]) -> String {

@@ -19,18 +19,26 @@ pub struct VerifyArgs {
 
 /// Runs `foretoken verify`: exit code 1 if anything differs.
 pub fn verify(args: &VerifyArgs, registry: &Registry, console: &Console) -> Result<()> {
-    let verdicts = replay::verify(&args.dir, registry)?;
+    let verified = replay::verify(&args.dir, registry)?;
     let row = |v: &replay::Verdict| {
-        let files = if v.changed_files.is_empty() { "ok".into() } else { v.changed_files.join(", ") };
         let digest = if v.stored == v.repeated { "ok" } else { "differs" };
-        vec![v.label.clone(), v.replicate.to_string(), v.stored.clone(), digest.into(), files]
+        vec![v.label.clone(), v.replicate.to_string(), v.stored.clone(), digest.into()]
     };
-    let rows: Vec<_> = verdicts.iter().map(row).collect();
-    let headers = ["scheduler", "replicate", "digest", "again", "files"];
-    console.text_table(&headers, &rows, &json!({ "schema": 1, "runs": verdicts }))?;
-    match verdicts.iter().filter(|v| !v.holds()).count() {
+    let rows: Vec<_> = verified.runs.iter().map(row).collect();
+    let headers = ["scheduler", "replicate", "digest", "again"];
+    let json = json!({ "schema": 1, "runs": verified.runs, "changed_files": verified.changed_files });
+    console.text_table(&headers, &rows, &json)?;
+    if !verified.changed_files.is_empty() {
+        let files = verified.changed_files.join(", ");
+        return Err(Error::Check(format!("{}: not as written: {files}", args.dir.display())));
+    }
+    match verified.runs.iter().filter(|v| !v.holds()).count() {
         0 => Ok(()),
-        n => Err(Error::Check(format!("{}: {n} of {} runs do not hold", args.dir.display(), verdicts.len()))),
+        n => Err(Error::Check(format!(
+            "{}: {n} of {} runs do not hold",
+            args.dir.display(),
+            verified.runs.len()
+        ))),
     }
 }
 

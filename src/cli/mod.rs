@@ -49,7 +49,7 @@ enum Command {
 
 /// Runs the command line `args` (program name first) with the schedulers of `registry`.
 ///
-/// Exit codes: 0 done, 1 a requested check failed, 2 usage, input or environment.
+/// Exit codes: 0 done, 1 a requested check failed, 2 usage, input or environment, 130 interrupted.
 pub fn run<I, T>(registry: Registry, args: I) -> ExitCode
 where
     I: IntoIterator<Item = T>,

@@ -8,9 +8,11 @@ use crate::predict::PredictorConfig;
 use crate::replay::{self, Options, Outputs, Progress, Replayed};
 use crate::scenario::{Layers, Scenario, SchedulerConfig, resolve};
 use crate::scheduler::Registry;
+use crate::time::SimTime;
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use toml::Value;
 
 /// Replay a trace under one or several schedulers.
@@ -83,14 +85,14 @@ struct OutArgs {
     #[arg(long)]
     check_determinism: bool,
     /// Threads for independent runs [default: all cores].
-    #[arg(long)]
-    threads: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
 }
 
 /// Runs `foretoken replay`.
 pub fn run(args: &Args, registry: &Registry, console: &Console) -> Result<()> {
     let scenario = args.scenario(registry, console)?;
-    let threads = args.out.threads.unwrap_or(0);
+    let threads = args.out.threads.map_or(0, usize::from);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|e| Error::Usage(format!("--threads: {e}")))?;
     if args.out.check_determinism {
@@ -100,6 +102,7 @@ pub fn run(args: &Args, registry: &Registry, console: &Console) -> Result<()> {
     let out = args.out.out.clone().unwrap_or_else(|| default_out(args, &scenario));
     let options = args.options()?;
     let progress = Arc::new(Progress::default());
+    stop_on_interrupt(&progress)?;
     let bar = Bar::start(console, &progress);
     let replayed = pool.install(|| replay::replay(&scenario, registry, &out, &options, &progress));
     drop(bar);
@@ -111,6 +114,17 @@ pub fn run(args: &Args, registry: &Registry, console: &Console) -> Result<()> {
     let done = if replayed.unchanged { "unchanged; digests agree" } else { "written" };
     console.talk(&format!("{}: {done}", out.display()));
     Ok(())
+}
+
+/// The first Ctrl-C asks the replay to stop, which leaves nothing behind; the second ends the process.
+fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<()> {
+    let progress = Arc::clone(progress);
+    let stop = move || {
+        if progress.interrupted.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    };
+    ctrlc::set_handler(stop).map_err(|e| Error::Usage(format!("Ctrl-C cannot be caught: {e}")))
 }
 
 fn default_out(args: &Args, scenario: &Scenario) -> PathBuf {
@@ -195,9 +209,10 @@ fn schedulers_value(chosen: &[SchedulerConfig]) -> Result<Value> {
 
 fn parse_window(text: &str) -> Result<(f64, f64)> {
     let bad = || Error::Usage(format!("--timeline {text}: write a window in seconds, such as 10..20"));
+    let fits = |seconds: f64| SimTime::from_secs(seconds).is_some();
     let (from, to) = text.split_once("..").ok_or_else(bad)?;
     match (from.parse::<f64>(), to.parse::<f64>()) {
-        (Ok(from), Ok(to)) if from >= 0.0 && from < to => Ok((from, to)),
+        (Ok(from), Ok(to)) if fits(from) && from < to && (fits(to) || to == f64::INFINITY) => Ok((from, to)),
         _ => Err(bad()),
     }
 }

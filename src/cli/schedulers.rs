@@ -143,11 +143,18 @@ pub fn parse_list(flags: &[String]) -> Result<Vec<SchedulerConfig>> {
     let each = flags.iter().flat_map(|flag| split_outside_brackets(flag));
     each.map(|text| {
         let braced = braced(text)?;
+        if braced.name.is_empty() {
+            let flags = flags.join(",");
+            return Err(Error::Usage(format!(
+                "--scheduler `{flags}`: a name is missing; see `foretoken schedulers`"
+            )));
+        }
         let mut config = SchedulerConfig::plain(&braced.name);
         for (key, value) in braced.values {
             match (key.as_str(), &value) {
                 ("predictor", toml::Value::String(text)) => config.predictor = Some(predictor(text)?),
                 ("label", toml::Value::String(text)) => config.label = Some(text.clone()),
+                ("label", other) => config.label = Some(other.to_string()),
                 _ => {
                     let value = serde_json::to_value(&value).map_err(|e| Error::Usage(e.to_string()))?;
                     config.params.insert(key, value);

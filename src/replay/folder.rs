@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 pub struct Staging {
     target: PathBuf,
     aside: PathBuf,
+    /// Folders above it that were not there before, innermost first.
+    made: Vec<PathBuf>,
 }
 
 /// What is at the place where results are to go.
@@ -30,6 +32,10 @@ pub enum Existing {
 pub fn look(dir: &Path, wanted: &Manifest, overwrite: bool) -> Result<Existing> {
     if !dir.exists() {
         return Ok(Existing::Nothing);
+    }
+    if !dir.is_dir() {
+        let what = "this is a file, and results need a directory";
+        return Err(Error::input(Place::file(dir), what, "choose another --out"));
     }
     let empty = fs::read_dir(dir).map_err(|e| Error::io(dir, e))?.next().is_none();
     if empty {
@@ -59,16 +65,18 @@ impl Staging {
     pub fn new(target: &Path) -> Result<Staging> {
         let target = if target.is_absolute() { target.to_path_buf() } else { Path::new(".").join(target) };
         let parent = target.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(parent).map_err(|e| Error::io(parent, e))?;
         let name = target.file_name().ok_or_else(|| {
             Error::input(Place::file(&target), "this cannot name a result directory", "choose another --out")
         })?;
         let aside = parent.join(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
-        if aside.exists() {
-            fs::remove_dir_all(&aside).map_err(|e| Error::io(&aside, e))?;
-        }
-        fs::create_dir(&aside).map_err(|e| Error::io(&aside, e))?;
-        Ok(Staging { target, aside })
+        let made = parent.ancestors().take_while(|p| !p.exists()).map(Path::to_path_buf).collect();
+        let staging = Staging { target: target.clone(), aside, made };
+        let unwritable = |e: std::io::Error| {
+            let what = format!("results cannot be written there ({e})");
+            Error::input(Place::file(&target), what, "choose another --out")
+        };
+        fs::create_dir_all(&staging.aside).map_err(unwritable)?;
+        Ok(staging)
     }
 
     /// Where to write.
@@ -104,6 +112,10 @@ impl Drop for Staging {
     fn drop(&mut self) {
         if self.aside.exists() {
             let _ = fs::remove_dir_all(&self.aside);
+        }
+        // Those that results now lie in are not empty, and stay.
+        for folder in &self.made {
+            let _ = fs::remove_dir(folder);
         }
     }
 }

@@ -4,12 +4,13 @@ use crate::error::{Error, Place, Result};
 use crate::latency::Profile;
 use crate::predict::LengthSample;
 use crate::scenario::Scenario;
-use crate::trace::{self, ReadOptions};
+use crate::trace::{self, Notes, ReadOptions, Reader, TraceRow};
 use crate::workload::{self, Arrivals, OrInf, Rows, Scale, Workload};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 /// A file that results depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +27,10 @@ pub struct InputFile {
 impl InputFile {
     /// Reads and hashes `path`.
     pub fn read(path: &Path) -> Result<InputFile> {
-        let mut file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
+        let mut file: Box<dyn Read> = match trace::shipped(path) {
+            Some(bytes) => Box::new(bytes),
+            None => Box::new(std::fs::File::open(path).map_err(|e| Error::io(path, e))?),
+        };
         let (mut hash, mut bytes) = (Sha256::new(), 0);
         let mut buffer = vec![0; 1 << 16];
         loop {
@@ -59,8 +63,7 @@ pub struct Inputs {
     pub kv_blocks: u64,
     /// True lengths, for predictors of stated accuracy.
     pub sample: LengthSample,
-    /// Things the user should know about the trace.
-    pub remarks: Vec<String>,
+    notes: Arc<OnceLock<Notes>>,
     feed: Feed,
 }
 
@@ -90,11 +93,12 @@ impl Inputs {
             let help = "draw them, e.g. --set workload.arrivals.kind=poisson --set workload.rate_rps=5";
             return Err(Error::input(Place::key("workload.arrivals.kind"), what, help));
         }
+        let notes = Arc::default();
         let needs_sample = scenario.predictor.as_ref().is_some_and(|p| p.needs_sample())
             || scenario.schedulers.iter().any(|s| s.predictor.as_ref().is_some_and(|p| p.needs_sample()));
         let (sample, feed) = if runs > 1 || needs_sample {
             let mut lengths = Vec::new();
-            let rows = Rows::load(reader.inspect(|row| {
+            let rows = Rows::load(Noted { reader, notes: Arc::clone(&notes) }.inspect(|row| {
                 if let Ok(row) = row {
                     lengths.push(row.output_tokens);
                 }
@@ -104,10 +108,7 @@ impl Inputs {
             (LengthSample::default(), Feed::Stream(path.clone(), options))
         };
         let kv_blocks = kv_blocks(scenario, &profile)?;
-        let preset = scenario.engine.preset;
-        let lacks = |what| format!("engine {} does without {what}", preset.name());
-        let remarks = preset.lacks().map(lacks).into_iter().collect();
-        Ok(Inputs { files, kv_blocks, profile, sample, remarks, feed })
+        Ok(Inputs { files, kv_blocks, profile, sample, notes, feed })
     }
 
     /// The requests of one replicate, at `rate_rps` instead of the scenario's rate if given.
@@ -125,9 +126,15 @@ impl Inputs {
         match &self.feed {
             Feed::Shared(rows) => rows.build(&spec, scenario.seed, replicate),
             Feed::Stream(path, options) => {
-                workload::build(&spec, trace::open(path, options)?, scenario.seed, replicate)
+                let rows = Noted { reader: trace::open(path, options)?, notes: Arc::clone(&self.notes) };
+                workload::build(&spec, rows, scenario.seed, replicate)
             }
         }
+    }
+
+    /// What the reader of the trace noted, once it was read.
+    pub fn notes(&self) -> Option<&Notes> {
+        self.notes.get()
     }
 
     /// Tokens that a replica's KV memory holds.
@@ -156,6 +163,27 @@ pub fn draw_arrivals(scenario: &mut Scenario) -> Result<Option<String>> {
          workload.arrivals.kind and workload.rate_rps",
         path.display()
     )))
+}
+
+/// A reader that leaves its notes behind.
+struct Noted {
+    reader: Reader,
+    notes: Arc<OnceLock<Notes>>,
+}
+
+impl Iterator for Noted {
+    type Item = Result<TraceRow>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.reader.next()
+    }
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        // Every run reads the same file: the first one's notes stand for all.
+        let _ = self.notes.set(self.reader.notes().clone());
+    }
 }
 
 fn prediction_files(scenario: &Scenario) -> Result<Vec<InputFile>> {

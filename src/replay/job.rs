@@ -1,8 +1,9 @@
 //! One run: a scheduler, a replicate, perhaps a rate of its own.
 
 use super::inputs::Inputs;
+use super::rounds::WholeRounds;
 use super::run::Progress;
-use crate::engine::{self, Sink};
+use crate::engine::{self, Preset, Sink};
 use crate::error::{Error, Place, Result};
 use crate::ids::ReplicaId;
 use crate::record::{Event, RequestRecord, RunTotals, Status, StepRecord};
@@ -60,12 +61,11 @@ struct Collector<'a, 'b> {
 impl Sink for Collector<'_, '_> {
     fn request(&mut self, record: RequestRecord) -> Result<()> {
         self.records.push(record);
-        if let Some(progress) = self.listeners.progress
-            && (self.records.len() as u64).is_multiple_of(COUNT_EVERY)
-        {
+        let Some(progress) = self.listeners.progress else { return Ok(()) };
+        if (self.records.len() as u64).is_multiple_of(COUNT_EVERY) {
             progress.requests.fetch_add(COUNT_EVERY, Ordering::Relaxed);
         }
-        Ok(())
+        progress.check()
     }
 
     fn wants_steps(&self) -> bool {
@@ -104,6 +104,7 @@ impl Job {
         stepwise: bool,
         listeners: &mut Listeners<'_>,
     ) -> Result<Finished> {
+        listeners.progress.map_or(Ok(()), Progress::check)?;
         let config = self.config(scenario);
         let replicate = u64::from(self.replicate);
         let mut workload = inputs.workload(scenario, replicate, self.rate_rps)?;
@@ -124,7 +125,12 @@ impl Job {
             horizon: scenario.metrics.horizon_s.and_then(SimTime::from_secs),
         };
         let mut sink = Collector { records: Vec::new(), listeners };
-        let totals = engine::run(&setup, workload.source.as_mut(), predictor.as_mut(), &mut sink)?;
+        let totals = if scenario.engine.preset == Preset::Theory {
+            let mut rounds = WholeRounds(workload.source.as_mut());
+            engine::run(&setup, &mut rounds, predictor.as_mut(), &mut sink)?
+        } else {
+            engine::run(&setup, workload.source.as_mut(), predictor.as_mut(), &mut sink)?
+        };
         let mut records = sink.records;
         records.sort_unstable_by_key(|r| r.id);
         let finished = Finished {

@@ -1,5 +1,6 @@
 //! `manifest.json`: everything needed to make a result directory again, and to tell whether it still holds.
 
+use super::folder::hash_file;
 use super::inputs::InputFile;
 use crate::error::{Error, Place, Result};
 use crate::record::Columns;
@@ -67,6 +68,9 @@ pub struct Manifest {
     pub inputs: Vec<InputFile>,
     /// Which files were asked for.
     pub outputs: Outputs,
+    /// XXH3-128 of the files that belong to all runs.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
     /// The runs.
     pub runs: Vec<RunEntry>,
 }
@@ -78,6 +82,10 @@ impl Manifest {
     /// There is none, it is not one of ours, or of a newer schema.
     pub fn read(dir: &Path) -> Result<Manifest> {
         let path = dir.join("manifest.json");
+        if !path.is_file() {
+            let help = "name a directory that `foretoken replay` wrote";
+            return Err(Error::input(Place::file(dir), "there is no manifest.json", help));
+        }
         let text = std::fs::read_to_string(&path).map_err(|e| Error::io(&path, e))?;
         let bad = |e: serde_json::Error| {
             Error::input(Place::file(&path).line(e.line() as u64), e.to_string(), "replay the scenario again")
@@ -90,6 +98,20 @@ impl Manifest {
             return Err(Error::input(Place::file(&path), what, "use a newer foretoken"));
         }
         serde_json::from_value(value).map_err(bad)
+    }
+
+    /// Files of `dir` that are gone or not as they were written, relative to it.
+    pub fn changed_files(&self, dir: &Path) -> Vec<String> {
+        let own = self.files.iter().map(|(name, hash)| (name.clone(), hash));
+        let of_run = |run: &RunEntry, name: &str| match run.folder.as_str() {
+            "" => name.to_string(),
+            folder => format!("{folder}/{name}"),
+        };
+        let of_runs = self.runs.iter().flat_map(|r| r.files.iter().map(move |(n, h)| (of_run(r, n), h)));
+        let changed = |(name, hash): (String, &String)| {
+            (hash_file(&dir.join(&name)).ok().as_ref() != Some(hash)).then_some(name)
+        };
+        own.chain(of_runs).filter_map(changed).collect()
     }
 
     /// Whether `other` was asked for the same: scenario, inputs and files.

@@ -5,7 +5,7 @@ use super::inputs::Inputs;
 use super::job::{Finished, Job, Listeners};
 use super::manifest::{Manifest, Outputs, RunEntry, SCHEMA};
 use super::reference::References;
-use super::write;
+use super::{remarks, write};
 use crate::error::{Error, Result};
 use crate::latency::Isolated;
 use crate::metrics::{
@@ -16,15 +16,17 @@ use crate::record::RequestRecord;
 use crate::scenario::Scenario;
 use crate::scheduler::Registry;
 use crate::time::Span;
+use crate::workload::Counts;
 use rayon::prelude::*;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Confidence level of every interval.
 pub const LEVEL: f64 = 0.95;
 
-/// How far a replay is; written by it, read by whoever draws a progress bar.
+/// How far a replay is; written by it, read by whoever draws a progress bar, who may also stop it.
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Runs there are; 0 until known.
@@ -33,6 +35,16 @@ pub struct Progress {
     pub done: AtomicUsize,
     /// Requests that have left, over all runs.
     pub requests: AtomicU64,
+    /// Set from outside to stop: the replay ends with [`Error::Interrupted`] and leaves nothing.
+    pub interrupted: AtomicBool,
+}
+
+impl Progress {
+    /// # Errors
+    /// [`Error::Interrupted`], once somebody asked for it.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.interrupted.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+    }
 }
 
 /// How to replay.
@@ -58,6 +70,8 @@ pub struct RunResult {
     pub curves: super::figures::Curves,
     /// Its records, where a comparison needs them (a single replicate).
     pub records: Vec<RequestRecord>,
+    /// What the workload did to over-long requests.
+    pub counts: Counts,
     pub(super) entry: RunEntry,
 }
 
@@ -116,6 +130,7 @@ pub fn replay(
         scenario: scenario.clone(),
         inputs: inputs.files.clone(),
         outputs: options.outputs.clone(),
+        files: BTreeMap::new(),
         runs: Vec::new(),
     };
     let existing = folder::look(out, &manifest, options.overwrite)?;
@@ -129,12 +144,15 @@ pub fn replay(
     if let Existing::Same(stored) = existing {
         // Made again only to be held against what is there.
         unchanged(out, &stored, &manifest)?;
-        return Ok(Replayed { runs, comparison, unchanged: true, remarks: inputs.remarks });
+        let remarks = remarks::of(scenario.engine.preset, &inputs, &runs);
+        return Ok(Replayed { runs, comparison, unchanged: true, remarks });
     }
     let loads = loads.par_iter().map(|job| replay.measure(*job)).collect::<Result<Vec<_>>>()?;
-    write::shared(&staging, &manifest, comparison.as_ref(), &runs, &loads)?;
+    write::shared(&staging, &mut manifest, comparison.as_ref(), &runs, &loads)?;
+    progress.check()?;
     staging.publish()?;
-    Ok(Replayed { runs, comparison, unchanged: false, remarks: inputs.remarks })
+    let remarks = remarks::of(scenario.engine.preset, &inputs, &runs);
+    Ok(Replayed { runs, comparison, unchanged: false, remarks })
 }
 
 /// One replay at work.
@@ -157,9 +175,9 @@ impl Replay<'_> {
             (false, _) => format!("{label}-r{:03}", job.replicate),
         };
         let dir = self.staging.folder(&folder)?;
-        let mut files = std::collections::BTreeMap::new();
+        let mut files = BTreeMap::new();
         let finished = write::run_with_steps(self, job, &dir, &mut files)?;
-        let summary = self.summarise(job, &label, &finished)?;
+        let (summary, counts) = (self.summarise(job, &label, &finished)?, finished.counts);
         write::run_files(self, job, &dir, &finished, &summary, &mut files)?;
         let curves = super::figures::Curves::of(&finished.records);
         let records = if self.scenario.replicates == 1 && !single { finished.records } else { Vec::new() };
@@ -173,7 +191,7 @@ impl Replay<'_> {
             files,
         };
         self.progress.done.fetch_add(1, Ordering::Relaxed);
-        Ok(RunResult { job, label, summary, curves, records, entry })
+        Ok(RunResult { job, label, summary, curves, records, counts, entry })
     }
 
     /// Runs one job for its numbers alone.
@@ -192,7 +210,8 @@ impl Replay<'_> {
 
     /// Runs a job of another scenario on the same inputs for its mean E2E latency.
     pub fn mean_e2e_s(&self, scenario: &Scenario, job: Job) -> Result<f64> {
-        let finished = job.run(scenario, self.inputs, self.registry, false, &mut Listeners::default())?;
+        let mut listeners = Listeners { progress: Some(self.progress), ..Listeners::default() };
+        let finished = job.run(scenario, self.inputs, self.registry, false, &mut listeners)?;
         let times: Vec<u64> = finished.records.iter().filter_map(|r| r.e2e()).map(|s| s.0).collect();
         let sum: u128 = times.iter().map(|&ns| u128::from(ns)).sum();
         self.progress.done.fetch_add(1, Ordering::Relaxed);
@@ -253,8 +272,13 @@ impl Replay<'_> {
     }
 }
 
-/// Holds the digests of a repeated replay against the stored ones.
+/// Holds the files and the digests of a repeated replay against the stored ones.
 fn unchanged(out: &Path, stored: &Manifest, made: &Manifest) -> Result<()> {
+    if let Some(file) = stored.changed_files(out).first() {
+        let file = out.join(file);
+        let what = format!("{} is not as it was written; make it again with --overwrite", file.display());
+        return Err(Error::Check(what));
+    }
     for (old, new) in stored.runs.iter().zip(&made.runs) {
         if old.digest != new.digest {
             return Err(Error::Check(format!(

@@ -1,7 +1,6 @@
 //! Whether a result directory still holds: its files are as they were written, and the same scenario on
 //! the same inputs gives the same digests.
 
-use super::folder::hash_file;
 use super::inputs::{InputFile, Inputs};
 use super::job::{Job, Listeners};
 use super::manifest::{Manifest, RunEntry};
@@ -24,14 +23,21 @@ pub struct Verdict {
     pub stored: String,
     /// Digest of the repeated run.
     pub repeated: String,
-    /// Files that are gone or not as they were written.
+}
+
+/// What became of a result directory.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verified {
+    /// Its runs, repeated.
+    pub runs: Vec<Verdict>,
+    /// Files that are gone or not as they were written, relative to the directory.
     pub changed_files: Vec<String>,
 }
 
 impl Verdict {
-    /// Whether all is as it was.
+    /// Whether the repeated run had the same events.
     pub fn holds(&self) -> bool {
-        self.stored == self.repeated && self.changed_files.is_empty()
+        self.stored == self.repeated
     }
 }
 
@@ -39,7 +45,7 @@ impl Verdict {
 ///
 /// # Errors
 /// No readable manifest; an input that has changed since, by name.
-pub fn verify(dir: &Path, registry: &Registry) -> Result<Vec<Verdict>> {
+pub fn verify(dir: &Path, registry: &Registry) -> Result<Verified> {
     let manifest = Manifest::read(dir)?;
     for input in &manifest.inputs {
         let now = InputFile::read(&input.path)?;
@@ -56,18 +62,15 @@ pub fn verify(dir: &Path, registry: &Registry) -> Result<Vec<Verdict>> {
     let check = |entry: &RunEntry| {
         let job = Job { scheduler: entry.scheduler, replicate: entry.replicate, rate_rps: None };
         let finished = job.run(&manifest.scenario, &inputs, registry, false, &mut Listeners::default())?;
-        let changed = entry.files.iter().filter(|(name, hash)| {
-            hash_file(&dir.join(&entry.folder).join(name)).ok().as_ref() != Some(hash)
-        });
         Ok(Verdict {
             label: entry.label.clone(),
             replicate: entry.replicate,
             stored: entry.digest.clone(),
             repeated: finished.totals.digest,
-            changed_files: changed.map(|(name, _)| name.clone()).collect(),
         })
     };
-    manifest.runs.par_iter().map(check).collect()
+    let runs = manifest.runs.par_iter().map(check).collect::<Result<_>>()?;
+    Ok(Verified { runs, changed_files: manifest.changed_files(dir) })
 }
 
 /// Runs every job of `scenario` twice, once the usual way and once step by step, and compares the events.

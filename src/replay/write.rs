@@ -1,7 +1,7 @@
 //! The files of a result directory.
 
 use super::figures;
-use super::folder::{Staging, write_hashed};
+use super::folder::{Staging, hash_file, write_hashed};
 use super::job::{Finished, Job, Listeners};
 use super::manifest::{Manifest, Outputs};
 use super::run::{Replay, RunResult};
@@ -56,7 +56,7 @@ pub(super) fn run_with_steps(
     let finished = replay.execute(job, &mut listeners)?;
     if let Some(csv) = csv {
         csv.finish().map_err(io)?;
-        files.insert("steps.csv".into(), super::folder::hash_file(&path)?);
+        files.insert("steps.csv".into(), hash_file(&path)?);
     }
     if let Some(window) = window {
         let totals = &finished.totals;
@@ -129,7 +129,7 @@ fn json(dir: &Path, name: &str, value: &impl serde::Serialize) -> Result<String>
 /// Writes what belongs to the directory as a whole.
 pub(super) fn shared(
     staging: &Staging,
-    manifest: &Manifest,
+    manifest: &mut Manifest,
     comparison: Option<&Comparison>,
     runs: &[RunResult],
     loads: &[(Job, String, Summary)],
@@ -147,7 +147,23 @@ pub(super) fn shared(
         let spec = figures::response(&manifest.scenario, runs, loads)?;
         figure::write(&staging.folder("figures")?, "response", &spec, Style::Paper)?;
     }
+    manifest.files = hashes(dir)?;
     json(dir, "manifest.json", manifest).map(|_| ())
+}
+
+/// Hashes of the files that lie in `dir` for all runs together.
+fn hashes(dir: &Path) -> Result<Files> {
+    let mut names: Vec<String> =
+        ["scenario.resolved.toml", "comparison.csv", "load.csv"].map(String::from).into();
+    let figures = dir.join("figures");
+    if figures.is_dir() {
+        let io = |e| Error::io(&figures, e);
+        for entry in std::fs::read_dir(&figures).map_err(io)? {
+            names.push(format!("figures/{}", entry.map_err(io)?.file_name().to_string_lossy()));
+        }
+    }
+    names.retain(|name| dir.join(name).is_file());
+    names.into_iter().map(|name| hash_file(&dir.join(&name)).map(|hash| (name, hash))).collect()
 }
 
 /// One row per run of the rate list.

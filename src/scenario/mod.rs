@@ -1,8 +1,13 @@
 //! Scenarios: everything about an experiment, as TOML. Built-in values < file < `--set path=value`.
 
+mod fuzz;
 mod keys;
+mod paths;
 mod resolve;
+mod wrong;
 
+#[doc(hidden)]
+pub use fuzz::fuzz_scenario;
 pub use keys::check_path;
 pub use resolve::{Layers, resolve};
 
@@ -60,7 +65,8 @@ pub struct Scenario {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TraceConfig {
-    /// The file; relative to the working directory.
+    /// The file, relative to the working directory, or else to the folder of the scenario file or the one
+    /// above; or `lmsys-like`, the trace that comes with foretoken.
     pub path: PathBuf,
     /// Its format; unset = told by the content.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -134,9 +140,10 @@ impl SchedulerConfig {
         if let Some(label) = &self.label {
             return label.clone();
         }
-        // Texts without the quotes that JSON gives them.
-        let plain = |value: &serde_json::Value| value.as_str().map_or(value.to_string(), str::to_string);
-        let params = self.params.iter().map(|(key, value)| format!("{key}={}", plain(value)));
+        let params = self.params.iter().map(|(key, value)| match value {
+            serde_json::Value::String(text) => format!("{key}={text}"),
+            other => format!("{key}={other}"),
+        });
         let predictor = self.predictor.iter().map(|p| p.label().replace(' ', "-"));
         std::iter::once(self.name.clone()).chain(params).chain(predictor).collect::<Vec<_>>().join("-")
     }

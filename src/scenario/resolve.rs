@@ -1,10 +1,13 @@
 //! From files and `--set` to a whole [`Scenario`].
 
-use super::{SCHEMA, Scenario, check_path, keys};
+use super::{SCHEMA, Scenario, check_path, keys, paths, wrong};
 use crate::engine::{Gate, Preset, StepKind};
 use crate::error::{Error, Place, Result};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
+
+/// Folders of replicates are numbered with three digits.
+const MOST_REPLICATES: u32 = 1000;
 
 /// What the user gave, weakest first.
 #[derive(Clone, Debug, Default)]
@@ -26,11 +29,17 @@ impl Layers {
                 "--set {assignment}: write path=value, such as kv.blocks=7424"
             )));
         };
-        check_path(path.trim())?;
+        let path = path.split('.').map(str::trim).collect::<Vec<_>>().join(".");
+        if path.is_empty() {
+            return Err(Error::Usage(format!(
+                "--set {assignment}: no path before `=`; write kv.blocks=7424"
+            )));
+        }
+        check_path(&path)?;
         let parsed = format!("value = {}", text.trim()).parse::<Table>().ok();
         let value =
             parsed.and_then(|mut t| t.remove("value")).unwrap_or_else(|| Value::String(text.trim().into()));
-        self.set.push((path.trim().into(), value));
+        self.set.push((path, value));
         Ok(())
     }
 }
@@ -69,7 +78,12 @@ pub fn resolve(layers: &Layers) -> Result<Scenario> {
         }
         None => (Table::new(), String::new()),
     };
-    let place = |e: Error| locate(e, layers.file.as_deref(), &text);
+    resolve_text(layers, file, &text)
+}
+
+/// The same, with the file's content at hand.
+pub(super) fn resolve_text(layers: &Layers, mut file: Table, text: &str) -> Result<Scenario> {
+    let place = |e: Error| locate(e, layers.file.as_deref(), text);
     if let Some(schema) = file.get("schema").and_then(Value::as_integer)
         && schema > i64::from(SCHEMA)
     {
@@ -77,6 +91,9 @@ pub fn resolve(layers: &Layers) -> Result<Scenario> {
         return Err(place(Error::input(Place::key("schema"), what, "use a newer foretoken")));
     }
     keys::check_table(&file).map_err(place)?;
+    if let Some(path) = &layers.file {
+        paths::find(&mut file, path);
+    }
     let mut over = file;
     for (path, value) in &layers.set {
         assign(&mut over, path, value.clone());
@@ -85,17 +102,20 @@ pub fn resolve(layers: &Layers) -> Result<Scenario> {
     let mut merged = Table::try_from(Scenario::defaults(preset)).expect("built-in values are plain");
     merge(&mut merged, over);
     let scenario: Scenario = serde_path_to_error::deserialize(merged).map_err(|e| {
-        let (key, what) = (e.path().to_string(), e.into_inner().message().to_string());
-        place(Error::input(Place::key(key), what, "see `foretoken schema scenario`"))
+        let key = e.path().to_string();
+        place(wrong::value(key, e.into_inner().message()))
     })?;
     check(&scenario).map_err(place)?;
     Ok(scenario)
 }
 
-fn parse(path: &Path, text: &str) -> Result<Table> {
+pub(super) fn parse(path: &Path, text: &str) -> Result<Table> {
     text.parse::<Table>().map_err(|e| {
         let line = e.span().map_or(1, |span| line_at(text, span.start));
-        Error::input(Place::file(path).line(line), e.message(), "mend the TOML")
+        let scenario = path.extension().is_some_and(|x| x == "toml");
+        let help =
+            if scenario { "mend the TOML" } else { "scenarios are TOML; for a trace write --trace FILE" };
+        Error::input(Place::file(path).line(line), e.message(), help)
     })
 }
 
@@ -187,6 +207,9 @@ fn check(s: &Scenario) -> Result<()> {
         if value == 0 {
             return bad(key, "0 leaves nothing to run with".into(), "choose at least 1");
         }
+    }
+    if s.replicates > MOST_REPLICATES {
+        return bad("replicates", format!("{} are too many", s.replicates), "choose at most 1000");
     }
     if s.kv.block_tokens > 1 << 20 {
         return bad(

@@ -29,6 +29,9 @@ pub(super) struct Input {
 impl Input {
     /// Opens `path`; with `hash` every raw byte read is hashed.
     pub fn open(path: &Path, hash: bool) -> Result<Input> {
+        if let (Some(bytes), false) = (super::shipped(path), hash) {
+            return Input::from_bytes(path, bytes.to_vec());
+        }
         let io = |e| Error::io(path, e);
         let file = Arc::new(File::open(path).map_err(io)?);
         if file.metadata().map_err(io)?.is_dir() {

@@ -76,6 +76,12 @@ pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Reader> {
     Reader::new(Input::open(path.as_ref(), options.hash)?, options)
 }
 
+/// The bytes of the trace that comes with foretoken, if `path` is its name (`lmsys-like`) and no file's.
+pub fn shipped(path: &Path) -> Option<&'static [u8]> {
+    const LMSYS_LIKE: &[u8] = include_bytes!("../../traces/lmsys-like.csv.gz");
+    (path == Path::new("lmsys-like") && !path.exists()).then_some(LMSYS_LIKE)
+}
+
 fn source(format: Format, input: Input, options: &ReadOptions) -> Result<Box<dyn reader::Source>> {
     need_text(format, options.tokenizer)?;
     let hash_block_tokens = hash_block_tokens(format, options)?;

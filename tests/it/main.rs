@@ -1,5 +1,6 @@
 //! The one integration test binary: a module per behaviour.
 
+mod cli;
 mod contract;
 mod differential;
 mod docs;

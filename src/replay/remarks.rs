@@ -1,0 +1,68 @@
+//! What the user should know about a replay, said once for all runs.
+
+use super::inputs::Inputs;
+use super::run::RunResult;
+use crate::engine::Preset;
+use crate::trace::Notes;
+use crate::workload::Counts;
+
+/// Remarks on the engine's preset, the trace and `runs`.
+pub(super) fn of(preset: Preset, inputs: &Inputs, runs: &[RunResult]) -> Vec<String> {
+    let lacks = |what| format!("engine {} does without {what}.", preset.name());
+    let mut remarks: Vec<String> = preset.lacks().map(lacks).into_iter().collect();
+    remarks.extend(inputs.notes().map(on_trace).unwrap_or_default());
+    let most = |of: fn(&Counts) -> u64| runs.iter().map(|r| of(&r.counts)).max().unwrap_or(0);
+    let counted: [(u64, &str); 4] = [
+        (most(|c| c.clipped), "shortened to the longest allowed"),
+        (most(|c| c.dropped), "left out: longer than allowed"),
+        (most(|c| c.refused), "sent although longer than allowed, for the engine to reject"),
+        (most(|c| c.abandoned), "never sent: a turn before them was not answered"),
+    ];
+    let counted = counted.into_iter().filter(|(n, _)| *n > 0);
+    remarks.extend(counted.map(|(n, fate)| format!("{}{n} requests were {fate}.", up_to(runs))));
+    let rejected = runs.iter().map(|r| r.summary.requests.rejected).max().unwrap_or(0);
+    if rejected > 0 {
+        remarks.push(format!("{}{rejected} requests were rejected: they can never fit.", up_to(runs)));
+    }
+    let outside = runs.iter().map(|r| r.summary.out_of_domain_share).fold(0.0, f64::max);
+    if outside > 0.0 {
+        let (percent, profile) = (100.0 * outside, &inputs.profile.name);
+        remarks.push(format!(
+            "{}{percent:.2}% of the steps lie outside of the domain that profile {profile} was made for.",
+            up_to(runs)
+        ));
+    }
+    if alike(runs) {
+        remarks.push("the replicates are identical: nothing in this scenario is drawn at random.".into());
+    }
+    remarks
+}
+
+/// Whether there are replicates, and none differs from the others of its scheduler.
+fn alike(runs: &[RunResult]) -> bool {
+    let same = |w: &[RunResult]| w[0].label != w[1].label || w[0].summary.digest == w[1].summary.digest;
+    runs.iter().any(|r| r.job.replicate > 0) && runs.windows(2).all(same)
+}
+
+/// Numbers of several runs are told by their maximum.
+fn up_to(runs: &[RunResult]) -> &'static str {
+    if runs.len() > 1 { "up to " } else { "" }
+}
+
+fn on_trace(notes: &Notes) -> Vec<String> {
+    let Notes { rows, failed, dropped, censored, remarks } = notes;
+    let mut said = Vec::new();
+    if *failed > 0 {
+        let fate = if *dropped > 0 {
+            "left out (trace.keep_failed=true keeps them)"
+        } else {
+            "kept as 1 output token"
+        };
+        said.push(format!("{failed} of {rows} requests of the trace failed when recorded: {fate}."));
+    }
+    if *censored > 0 {
+        said.push(format!("{censored} outputs are as long as their limit: cut off, not finished."));
+    }
+    said.extend(remarks.iter().cloned());
+    said
+}
