@@ -64,7 +64,9 @@ pub fn schema(args: &SchemaArgs, console: &Console) -> Result<()> {
         SchemaOf::Scenario => schemars::schema_for!(Scenario),
         SchemaOf::Profile => schemars::schema_for!(Profile),
     };
-    console.json(&schema.to_value())
+    // In the order in which a reader wants the keys, which a `Value` does not keep.
+    let text = serde_json::to_string_pretty(&schema).map_err(|e| Error::Usage(e.to_string()))?;
+    console.data(&format!("{text}\n"))
 }
 
 /// Print shell completions.
