@@ -58,6 +58,7 @@ impl Checkout {
 }
 
 /// A file in the form of LMSYS-Chat-1M: 1,500 conversations if the shared data are there, else two.
+#[allow(clippy::print_stdout, reason = "says what was not tested")]
 fn chats() -> PathBuf {
     let shared = root().join("../shared/data/arena_hard/arena_hard_v01_lmsys_schema.jsonl.gz");
     if shared.is_file() {
