@@ -132,7 +132,8 @@ fn traces_must_fit_the_arrivals() {
         "chats.jsonl",
         r#"{"conversation":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#,
     );
-    refused(&desk, "--trace chats.jsonl", &["no arrival times", "workload.rate_rps=5"]);
+    let told = "--trace chats.jsonl --set workload.arrivals.kind=trace";
+    refused(&desk, told, &["no arrival times", "workload.rate_rps=5"]);
     desk.write("half.csv", format!("{HEAD}0,1,1\n0.5,1,1\n"));
     let parts = ["request 1 arrives at 0.5 s", "whole seconds"];
     refused(&desk, "--trace half.csv --engine theory --set kv.blocks=99", &parts);

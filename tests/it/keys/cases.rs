@@ -237,7 +237,7 @@ pub const CASES: &[Case] = &[
             "vllm-v1",
             "vllm-v1-2025;engine.max_tokens_per_step=64;kv.blocks=20",
             "static;engine.max_model_len=400",
-            "theory",
+            "theory;workload.scale.kind=rate-match;workload.rate_rps=inf",
         ],
     ),
     run(
