@@ -6,7 +6,7 @@ mod join;
 mod synth;
 
 use super::Console;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::trace::{Format, Notes, ReadOptions, Tokenizer};
 use std::path::Path;
 use std::str::FromStr;
@@ -82,6 +82,16 @@ impl Reading {
             tokenizer: self.tokenizer,
             hash: false,
         }
+    }
+}
+
+/// Refuses an output that is one of the inputs: reading it is not over when writing begins, and what a
+/// conversion leaves out would be lost.
+fn not_an_input(output: &Path, inputs: &[&Path]) -> Result<()> {
+    let Ok(place) = output.canonicalize() else { return Ok(()) };
+    match inputs.iter().any(|input| input.canonicalize().is_ok_and(|i| i == place)) {
+        false => Ok(()),
+        true => Err(Error::Usage(format!("{}: this is an input too; name another output", output.display()))),
     }
 }
 

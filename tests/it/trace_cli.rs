@@ -81,6 +81,21 @@ fn convert_keeps_what_the_rows_say() {
 }
 
 #[test]
+fn an_output_is_never_an_input() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("t.csv");
+    let text = "arrival_s,prompt_tokens,output_tokens\n0,1,1\n";
+    std::fs::write(&file, text).unwrap();
+    let file = arg(&file);
+    for args in
+        [&["convert", file, file][..], &["join", "--arrivals", file, "--lengths", file, "--seed", "1", file]]
+    {
+        assert!(trace(2, args).1.contains("name another output"), "{args:?}");
+    }
+    assert_eq!(std::fs::read_to_string(file).unwrap(), text);
+}
+
+#[test]
 fn convert_sorts_when_told() {
     let dir = tempfile::tempdir().unwrap();
     let (input, out) = (dir.path().join("in.csv"), dir.path().join("out.csv.gz"));

@@ -25,6 +25,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, console: &Console) -> Result<()> {
+    super::not_an_input(&args.output, &[&args.input])?;
     let mut reader = trace::open(&args.input, &args.reading.options(args.trace_format))?;
     let mut columns = reader.columns();
     columns.text &= !args.no_text;

@@ -40,6 +40,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, console: &Console) -> Result<()> {
+    super::not_an_input(&args.output, &[&args.arrivals, &args.lengths])?;
     let options = |format| ReadOptions { hash: true, ..args.reading.options(format) };
     let arrivals = trace::open(&args.arrivals, &options(args.arrivals_format))?;
     // A limit is on what comes out: draws are from all lengths.
