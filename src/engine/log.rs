@@ -3,6 +3,9 @@
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::record::{Event, LogHistogram, RequestRecord, StepRecord};
+use crate::time::SimTime;
+
+const NS_PER_S: u64 = 1_000_000_000;
 
 /// Receives what a run records. Every method may be ignored.
 pub trait Sink {
@@ -44,6 +47,10 @@ impl Sink for Vec<RequestRecord> {
 pub(super) struct Log<'a> {
     pub digest: Digest,
     pub itl: LogHistogram,
+    /// Most tokens delivered in a whole second so far, those of the present second, and its end.
+    pub peak_tokens: u64,
+    second_tokens: u64,
+    second_ends: u64,
     pub sink: &'a mut dyn Sink,
     pub steps_wanted: bool,
     pub events_wanted: bool,
@@ -52,7 +59,27 @@ pub(super) struct Log<'a> {
 impl<'a> Log<'a> {
     pub fn new(sink: &'a mut dyn Sink) -> Log<'a> {
         let (steps_wanted, events_wanted) = (sink.wants_steps(), sink.wants_events());
-        Log { digest: Digest::default(), itl: LogHistogram::default(), sink, steps_wanted, events_wanted }
+        Log {
+            digest: Digest::default(),
+            itl: LogHistogram::default(),
+            peak_tokens: 0,
+            second_tokens: 0,
+            second_ends: 0,
+            sink,
+            steps_wanted,
+            events_wanted,
+        }
+    }
+
+    /// `n` output tokens were delivered at `now`, no earlier than any before.
+    #[inline]
+    pub fn tokens(&mut self, now: SimTime, n: u64) {
+        if now.0 >= self.second_ends {
+            self.second_tokens = 0;
+            self.second_ends = (now.0 / NS_PER_S + 1).saturating_mul(NS_PER_S);
+        }
+        self.second_tokens += n;
+        self.peak_tokens = self.peak_tokens.max(self.second_tokens);
     }
 
     pub fn event(&mut self, event: Event) -> Result<()> {

@@ -280,8 +280,14 @@ impl<'a> Cluster<'a> {
             sums.kv_block_ns += s.kv_block_ns;
             sums.seat_ns += s.seat_ns;
             sums.out_of_domain_steps += s.out_of_domain_steps;
-            sums.energy_j += s.energy_j;
-            sums.energy_known |= s.energy_known;
+            if let Some(joules) = s.energy_j {
+                *sums.energy_j.get_or_insert(0.0) += joules;
+            }
+            if let Some([compute, memory]) = s.at_peak_s {
+                let total = sums.at_peak_s.get_or_insert([0.0; 2]);
+                total[0] += compute;
+                total[1] += memory;
+            }
             sums.computed_tokens += s.computed_tokens;
             sums.wasted_tokens += s.wasted_tokens;
         }
@@ -300,7 +306,9 @@ impl<'a> Cluster<'a> {
             itl: log.itl,
             computed_tokens: sums.computed_tokens,
             wasted_tokens: sums.wasted_tokens,
-            energy_j: sums.energy_known.then_some(sums.energy_j),
+            peak_output_tokens: log.peak_tokens,
+            at_peak_s: sums.at_peak_s,
+            energy_j: sums.energy_j,
         }
     }
 }

@@ -117,6 +117,7 @@ impl Replica {
             live.generated_before = live.generated_before.max(live.generated);
             live.generated = 0;
             live.record.first_token = MaybeTime::NONE;
+            live.record.second_token = MaybeTime::NONE;
         }
         if evict.requeue == Requeue::Back {
             live.queued_at = now;

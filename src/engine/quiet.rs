@@ -23,6 +23,7 @@ impl Replica {
     pub fn run_quiet(&mut self, limit: SimTime, world: &mut World<'_>) -> Result<Option<SimTime>> {
         let Some(mut end) = self.end.filter(|_| self.is_quiet()) else { return Ok(None) };
         let core = &mut self.core;
+        core.second_tokens(end);
         let (members, grows) = (core.batch.members(), core.gate != Gate::MaxLen);
         let decodes = members + core.padded;
         // The step that completes somebody, or that a scheduler waits for, is delivered the general way.
@@ -41,6 +42,7 @@ impl Replica {
         while steps < most && end < limit {
             // Deliver the step in flight.
             world.log.itl.add(duration.0, members);
+            world.log.tokens(end, members);
             core.sums.busy_ns += duration.0;
             steps += 1;
             residue = if residue == 0 { residues.len() - 1 } else { residue - 1 };

@@ -29,9 +29,8 @@ pub(super) struct Sums {
     pub kv_block_ns: u128,
     pub seat_ns: u128,
     pub out_of_domain_steps: u64,
-    pub energy_j: f64,
-    /// Whether the profile has a power model.
-    pub energy_known: bool,
+    pub energy_j: Option<f64>,
+    pub at_peak_s: Option<[f64; 2]>,
     pub computed_tokens: u64,
     pub wasted_tokens: u64,
 }
@@ -43,11 +42,15 @@ impl Sums {
         if needs.domain {
             self.out_of_domain_steps += u64::from(!model.in_domain(shape));
         }
-        if needs.energy
-            && let Some(joules) = model.energy_j(shape, took)
-        {
-            self.energy_j += joules;
-            self.energy_known = true;
+        if needs.device {
+            if let Some(joules) = model.energy_j(shape, took) {
+                *self.energy_j.get_or_insert(0.0) += joules;
+            }
+            if let Some([compute, memory]) = model.at_peak_s(shape) {
+                let sums = self.at_peak_s.get_or_insert([0.0; 2]);
+                sums[0] += compute;
+                sums[1] += memory;
+            }
         }
     }
 }
@@ -71,6 +74,8 @@ pub(super) struct Core {
     pub padded: u64,
     pub padded_context: u64,
     pub padded_squares: u128,
+    /// Those whose first token came with the last step: their second comes with the step in flight.
+    pub fresh: Vec<Slot>,
     /// The step in flight.
     pub rows: Vec<Row>,
     pub chunks: Vec<Chunk>,
@@ -143,6 +148,7 @@ impl Core {
             padded: 0,
             padded_context: 0,
             padded_squares: 0,
+            fresh: Vec::new(),
             rows: Vec::new(),
             chunks: Vec::new(),
             duration: Span::ZERO,
@@ -222,6 +228,17 @@ impl Core {
         live.offset = u64::from(live.generated).wrapping_sub(self.batch.counter());
         let remaining = live.record.output_tokens - live.generated;
         self.batch.join(slot, live.seat, live.kv_tokens, lookahead, remaining);
+    }
+
+    /// The fresh members of the batch delivered their second tokens at `now`. Whoever left the batch in
+    /// between is told apart by its state.
+    pub fn second_tokens(&mut self, now: SimTime) {
+        while let Some(slot) = self.fresh.pop() {
+            let live = self.slab.get_mut(slot);
+            if live.state == State::Uniform {
+                live.record.second_token = now.into();
+            }
+        }
     }
 
     /// Takes one uniform decode out of the batch, its last token delivered at `now`. Its entry among the
@@ -388,8 +405,10 @@ impl Replica {
         core.sums.busy_ns += core.duration.0;
         if core.batch.members() > 0 {
             world.log.itl.add(core.duration.0, core.batch.members());
+            world.log.tokens(now, core.batch.members());
             core.batch.advance(1);
         }
+        core.second_tokens(now);
         self.deliver_decodes(now, world)?;
         self.deliver_prefills(now, world)?;
         let core = &mut self.core;
@@ -420,9 +439,13 @@ impl Replica {
         for row in rows.iter().filter(|row| row.decode) {
             let live = core.slab.get_mut(row.slot);
             world.log.itl.add((now - live.last_token).0, 1);
+            world.log.tokens(now, 1);
             live.last_token = now;
             live.kv_tokens += 1;
             live.generated += 1;
+            if live.generated == 2 {
+                live.record.second_token = now.into();
+            }
             if live.generated == live.record.output_tokens {
                 done.push((live.seat, row.slot));
             } else if !core.stepwise {
@@ -450,8 +473,12 @@ impl Replica {
                 continue;
             }
             live.generated += 1;
+            world.log.tokens(now, 1);
             if live.generated > live.generated_before {
                 self.fruitless = 0;
+            }
+            if live.generated == 2 {
+                live.record.second_token = now.into();
             }
             let (first, complete) = (live.generated == 1, live.generated == live.record.output_tokens);
             if first {
@@ -470,6 +497,9 @@ impl Replica {
                 core.slab.get_mut(row.slot).state = State::Single;
             } else {
                 core.join(row.slot);
+                if first {
+                    core.fresh.push(row.slot);
+                }
             }
         }
         self.core.rows = rows;

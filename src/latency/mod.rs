@@ -93,8 +93,8 @@ pub struct Needs {
     pub squares: bool,
     /// [`LatencyModel::in_domain`] is to be asked: it may say no.
     pub domain: bool,
-    /// [`LatencyModel::energy_j`] is to be asked: there is a power model.
-    pub energy: bool,
+    /// [`LatencyModel::energy_j`] and [`LatencyModel::at_peak_s`] are to be asked: the device is known.
+    pub device: bool,
 }
 
 /// A model of step durations.
@@ -119,6 +119,13 @@ pub trait LatencyModel: Send {
     /// alone: what lower bounds from times alone rest on.
     fn is_monotone(&self) -> bool {
         false
+    }
+
+    /// Seconds that the arithmetic, and the memory traffic, of this shape would take at the device's peak
+    /// rates (numerators of MFU and MBU); `None` where the model does not know them.
+    fn at_peak_s(&self, shape: &StepShape<'_>) -> Option<[f64; 2]> {
+        let _ = shape;
+        None
     }
 
     /// Energy of a step of this shape that took `took`, joules; `None` without a power model.

@@ -15,9 +15,9 @@ pub(super) trait Kernel: Send + 'static {
         false
     }
 
-    /// Share of the device's peak that a step of `seconds` uses, 0 to 1.
-    fn utilisation(&self, _shape: &StepShape<'_>, _seconds: f64) -> f64 {
-        1.0
+    /// Seconds that arithmetic and memory traffic would take at the device's peaks, where they are known.
+    fn at_peak_s(&self, _shape: &StepShape<'_>) -> Option<[f64; 2]> {
+        None
     }
 
     /// Whether [`Kernel::covers`] may say no.
@@ -52,16 +52,29 @@ impl<K: Kernel> LatencyModel for Model<K> {
 
     fn needs(&self) -> Needs {
         let domain = self.kernel.has_limits() || self.domain != Domain::default();
-        Needs { domain, energy: self.power.is_some(), ..Needs::default() }
+        Needs {
+            domain,
+            device: self.power.is_some() || self.kernel.at_peak_s(&StepShape::default()).is_some(),
+            ..Needs::default()
+        }
     }
 
     fn is_monotone(&self) -> bool {
         self.kernel.is_monotone()
     }
 
+    fn at_peak_s(&self, shape: &StepShape<'_>) -> Option<[f64; 2]> {
+        self.kernel.at_peak_s(shape)
+    }
+
     fn energy_j(&self, shape: &StepShape<'_>, took: Span) -> Option<f64> {
         let seconds = took.as_secs();
-        self.power.as_ref().map(|p| p.energy_j(self.kernel.utilisation(shape, seconds), seconds))
+        let utilisation = match self.kernel.at_peak_s(shape) {
+            Some([compute, memory]) if seconds > 0.0 => (compute.max(memory) / seconds).min(1.0),
+            Some(_) => 0.0,
+            None => 1.0,
+        };
+        self.power.as_ref().map(|p| p.energy_j(utilisation, seconds))
     }
 
     fn in_domain(&self, shape: &StepShape<'_>) -> bool {

@@ -274,8 +274,8 @@ impl Kernel for Timed {
         span_ns("the roofline's sum", seconds * 1e9)
     }
 
-    /// The larger of the shares of peak FLOP/s (of matrix products) and of peak bandwidth.
-    fn utilisation(&self, shape: &StepShape<'_>, seconds: f64) -> f64 {
+    /// At peak FLOP/s (of matrix products) and at peak bandwidth.
+    fn at_peak_s(&self, shape: &StepShape<'_>) -> Option<[f64; 2]> {
         let tokens = shape.decodes + shape.prefill_tokens();
         let context = shape.context_sum as f64;
         let decode = Work {
@@ -286,7 +286,6 @@ impl Kernel for Timed {
             [self.linear(tokens as f64), self.head(shape), self.prefill(shape), self.experts(tokens), decode];
         let flops: f64 = parts.iter().map(|w| w.flops).sum();
         let bytes: f64 = parts.iter().map(|w| w.bytes).sum();
-        let used = (flops / self.law.matmul_flops_per_s).max(bytes / self.law.memory_bytes_per_s);
-        if seconds > 0.0 { (used / seconds).min(1.0) } else { 0.0 }
+        Some([flops / self.law.matmul_flops_per_s, bytes / self.law.memory_bytes_per_s])
     }
 }

@@ -53,6 +53,9 @@ pub struct SloReport {
     /// `met` over arrivals, the censored left out; null without arrivals.
     #[serde(deserialize_with = "null_is_nan")]
     pub attainment: f64,
+    /// MLPerf's verdict: whether the 99th percentiles of TTFT and TPOT of completed requests (convention
+    /// `mlperf`) keep their limits.
+    pub p99_within_limits: bool,
     /// `met` per second of the run's duration; null without a duration.
     #[serde(deserialize_with = "null_is_nan")]
     pub goodput_rps: f64,
@@ -100,6 +103,7 @@ impl Slo {
             met,
             missed,
             censored,
+            p99_within_limits: limits.p99_within(requests),
             attainment: met as f64 / (met + missed) as f64,
             goodput_rps: if duration_s > 0.0 { met as f64 / duration_s } else { f64::NAN },
         })
@@ -123,6 +127,16 @@ impl Slo {
 }
 
 impl Limits {
+    fn p99_within(&self, requests: &[RequestRecord]) -> bool {
+        let p99 = |metric: fn(&RequestRecord) -> Option<Span>| {
+            let completed = requests.iter().filter(|r| r.status == Status::Completed);
+            let mut values: Vec<u64> = completed.filter_map(metric).map(|span| span.0).collect();
+            let rank = (!values.is_empty()).then(|| (values.len() * 99 / 100).min(values.len() - 1));
+            rank.map_or(Span::ZERO, |k| Span(*values.select_nth_unstable(k).1))
+        };
+        p99(RequestRecord::ttft) <= self.ttft && p99(RequestRecord::tpot) <= self.tpot
+    }
+
     /// An unfinished request is judged by the least that its metrics can still become, as if all that it
     /// lacks were delivered at `horizon`.
     fn verdict(&self, r: &RequestRecord, horizon: SimTime) -> Verdict {

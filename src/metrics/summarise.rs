@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Place, Result};
 use crate::metrics::fairness::Fairness;
 use crate::metrics::{
-    ClassSummary, Counts, Distribution, Latencies, PredictionError, Slo, SteadyState, Summary, Throughput,
-    Utilisation,
+    ClassSummary, Counts, Distribution, Latencies, Peaks, PredictionError, Slo, Stages, SteadyState, Summary,
+    Throughput, Utilisation,
 };
 use crate::record::{PercentileConvention, RequestRecord, RunTotals, Status};
 use crate::time::{SimTime, Span};
@@ -80,6 +80,7 @@ pub fn summarise(run: &RunRecord<'_>, options: &SummaryOptions<'_>) -> Result<Su
         steps: totals.steps,
         digest: totals.digest.clone(),
         latencies: latencies(completed.iter().copied(), convention),
+        stages: stages(&completed, convention),
         itl_s: Distribution::from_histogram(&totals.itl, convention),
         client_wait_s: client_wait(requests, convention),
         throughput: throughput(completed.iter().copied(), duration_s),
@@ -87,6 +88,10 @@ pub fn summarise(run: &RunRecord<'_>, options: &SummaryOptions<'_>) -> Result<Su
         preemptions: requests.iter().map(|r| u64::from(r.preemptions)).sum(),
         computed_tokens: totals.computed_tokens,
         wasted_tokens: totals.wasted_tokens,
+        peak: Peaks {
+            output_tokens_per_s: totals.peak_output_tokens,
+            concurrent_requests: peak_concurrency(requests, totals.horizon),
+        },
         utilisation: utilisation(totals),
         out_of_domain_share: totals.out_of_domain_steps as f64 / totals.steps as f64,
         longest_wait_s: longest_wait(requests, totals.horizon).as_secs(),
@@ -145,6 +150,36 @@ fn latencies<'a>(
     }
 }
 
+fn stages(completed: &[&RequestRecord], convention: PercentileConvention) -> Stages {
+    let of = |stage: fn(&RequestRecord) -> Option<Span>| {
+        let mut values: Vec<u64> = completed.iter().filter_map(|r| stage(r)).map(|span| span.0).collect();
+        Distribution::from_ns(&mut values, convention)
+    };
+    Stages {
+        ttst_s: of(RequestRecord::ttst),
+        prefill_s: of(RequestRecord::prefill),
+        decode_s: of(RequestRecord::decode),
+        inference_s: of(RequestRecord::inference),
+    }
+}
+
+/// Most requests inside at any time: a sweep over [arrival, last token). Rejected ones are never inside.
+fn peak_concurrency(requests: &[RequestRecord], horizon: SimTime) -> u64 {
+    let inside = || requests.iter().filter(|r| r.status != Status::Rejected);
+    let mut arrivals: Vec<SimTime> = inside().map(|r| r.arrival).collect();
+    let mut ends: Vec<SimTime> = inside().map(|r| r.finish.get().unwrap_or(horizon)).collect();
+    arrivals.sort_unstable();
+    ends.sort_unstable();
+    let (mut left, mut most) = (0, 0);
+    for (arrived, arrival) in arrivals.iter().enumerate() {
+        while ends.get(left).is_some_and(|end| end <= arrival) {
+            left += 1;
+        }
+        most = most.max(arrived + 1 - left);
+    }
+    most as u64
+}
+
 fn client_wait(requests: &[RequestRecord], convention: PercentileConvention) -> Option<Distribution> {
     let mut waits: Vec<u64> = requests.iter().map(|r| r.client_wait.0).collect();
     let used = waits.iter().any(|&wait| wait > 0);
@@ -170,10 +205,14 @@ fn utilisation(totals: &RunTotals) -> Utilisation {
     let share = |used: u128, capacity: u64| {
         used as f64 / (u128::from(totals.horizon.0) * u128::from(capacity)) as f64
     };
+    let replica_s = totals.horizon.as_secs() * f64::from(totals.replicas);
+    let at_peak = |which: usize| totals.at_peak_s.filter(|_| replica_s > 0.0).map(|s| s[which] / replica_s);
     Utilisation {
         busy: share(u128::from(totals.busy.0), u64::from(totals.replicas)),
         kv: share(totals.kv_block_ns, totals.kv_blocks),
         seats: share(totals.seat_ns, totals.seats),
+        mfu: at_peak(0),
+        mbu: at_peak(1),
     }
 }
 

@@ -31,6 +31,9 @@ pub struct Summary {
     /// Distributions per request.
     #[serde(flatten)]
     pub latencies: Latencies,
+    /// Distributions of its stages.
+    #[serde(flatten)]
+    pub stages: Stages,
     /// Gaps between tokens, pooled over all requests (vLLM bench); percentiles within 0.1%.
     pub itl_s: Distribution,
     /// Time held back on the client's side, over arrivals; only where some request was.
@@ -47,6 +50,8 @@ pub struct Summary {
     pub computed_tokens: u64,
     /// Tokens computed again or thrown away.
     pub wasted_tokens: u64,
+    /// Largest values at any time.
+    pub peak: Peaks,
     /// Shares of what there was.
     pub utilisation: Utilisation,
     /// Share of steps outside the latency model's domain; null without steps.
@@ -115,6 +120,28 @@ pub struct Latencies {
     pub queue_s: Distribution,
 }
 
+/// Stages of completed requests, seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stages {
+    /// First token to second token (AIPerf's TTST), requests of more than one token.
+    pub ttst_s: Distribution,
+    /// First schedule to first token.
+    pub prefill_s: Distribution,
+    /// First token to last token.
+    pub decode_s: Distribution,
+    /// First schedule to last token.
+    pub inference_s: Distribution,
+}
+
+/// Largest values at any time of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peaks {
+    /// Output tokens delivered in one whole second of the run's clock.
+    pub output_tokens_per_s: u64,
+    /// Requests between arrival and last token; a departure precedes an arrival at the same instant.
+    pub concurrent_requests: u64,
+}
+
 /// Rates of completed work; null without a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Throughput {
@@ -141,6 +168,12 @@ pub struct Utilisation {
     /// Seats taken.
     #[serde(deserialize_with = "null_is_nan")]
     pub seats: f64,
+    /// Model FLOPs over the device's peak (MFU); only where the profile knows both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mfu: Option<f64>,
+    /// Memory traffic over the device's peak (MBU), likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mbu: Option<f64>,
 }
 
 /// One class of requests.

@@ -79,6 +79,8 @@ pub struct RequestRecord {
     pub first_scheduled: MaybeTime,
     /// Delivery of the first output token (of the final attempt).
     pub first_token: MaybeTime,
+    /// Delivery of the second output token; not kept in `requests.csv`.
+    pub second_token: MaybeTime,
     /// Delivery of the last output token.
     pub finish: MaybeTime,
     /// Times it lost its KV.
@@ -106,6 +108,7 @@ impl RequestRecord {
             replica: ReplicaId(0),
             first_scheduled: MaybeTime::NONE,
             first_token: MaybeTime::NONE,
+            second_token: MaybeTime::NONE,
             finish: MaybeTime::NONE,
             preemptions: 0,
             recomputed_tokens: 0,
@@ -141,6 +144,26 @@ impl RequestRecord {
     /// The point of its belief when it arrived, if it had one.
     pub fn predicted(&self) -> Option<f32> {
         (!self.predicted_tokens.is_nan()).then_some(self.predicted_tokens)
+    }
+
+    /// Time to second token, from the first (AIPerf's TTST).
+    pub fn ttst(&self) -> Option<Span> {
+        Some(self.second_token.get()? - self.first_token.get()?)
+    }
+
+    /// First schedule to first token.
+    pub fn prefill(&self) -> Option<Span> {
+        Some(self.first_token.get()? - self.first_scheduled.get()?)
+    }
+
+    /// First to last token.
+    pub fn decode(&self) -> Option<Span> {
+        Some(self.finish.get()? - self.first_token.get()?)
+    }
+
+    /// First schedule to last token.
+    pub fn inference(&self) -> Option<Span> {
+        Some(self.finish.get()? - self.first_scheduled.get()?)
     }
 
     /// Time from arrival to first schedule.

@@ -35,6 +35,11 @@ pub struct RunTotals {
     pub computed_tokens: u64,
     /// Tokens computed again or thrown away.
     pub wasted_tokens: u64,
+    /// Most output tokens delivered in any whole second of the run's clock.
+    pub peak_output_tokens: u64,
+    /// Time that the steps' arithmetic, and their memory traffic, would take at the device's peaks, seconds;
+    /// `None` where the profile does not know them.
+    pub at_peak_s: Option<[f64; 2]>,
     /// Energy of all steps, J; `None` without a power model.
     pub energy_j: Option<f64>,
 }

@@ -23,12 +23,12 @@ impl Scheduler for Table {
 }
 
 /// The reference's `linear_step_ns`, from a shape. A decode's context counts the new token.
-fn linear(shape: &StepShape<'_>) -> u64 {
+pub fn linear(shape: &StepShape<'_>) -> u64 {
     let prefill = |c: &foretoken::latency::Chunk| 11 + 3 * u64::from(c.new) + u64::from(c.context);
     1000 + shape.prefill.iter().map(prefill).sum::<u64>() + 13 * shape.decodes + shape.context_sum
 }
 
-fn world(config: &RefConfig) -> World {
+pub fn world(config: &RefConfig) -> World {
     let preset = match config.preset {
         RefPreset::VllmV1 => Preset::VllmV1,
         RefPreset::VllmV1Of2025 => Preset::VllmV12025,
@@ -60,7 +60,7 @@ fn world(config: &RefConfig) -> World {
     world
 }
 
-fn requests(reference: &[RefRequest]) -> Vec<Request> {
+pub fn requests(reference: &[RefRequest]) -> Vec<Request> {
     let all = reference.iter().enumerate().map(|(i, r)| {
         let mut request = request(i as u32, r.arrival_ns, r.prompt, r.output);
         request.visible.priority = r.priority;

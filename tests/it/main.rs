@@ -13,6 +13,7 @@ mod keys;
 mod latency;
 mod layering;
 mod metrics;
+mod peaks;
 mod queueing;
 mod readme;
 mod reference;

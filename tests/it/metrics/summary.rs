@@ -280,10 +280,11 @@ fn the_json_has_the_documented_fields() {
     let groups = [
         ("requests", "arrived completed rejected unfinished lost"),
         ("throughput", "requests_per_s output_tokens_per_s total_tokens_per_s"),
-        ("slo", "ttft_s attainment goodput_rps"),
+        ("slo", "ttft_s attainment goodput_rps p99_within_limits"),
+        ("peak", "output_tokens_per_s concurrent_requests"),
         ("utilisation", "busy kv seats"),
     ];
-    let distributions = "ttft_s tpot_s itl_s e2e_s per_token_s queue_s";
+    let distributions = "ttft_s tpot_s itl_s e2e_s per_token_s queue_s prefill_s decode_s inference_s ttst_s";
     let numbers = "mean std min p50 p90 p95 p99 max n";
     let scalars = "schema scheduler engine profile duration_s steps digest preemptions wasted_tokens percentile_convention";
     assert!(scalars.split(' ').all(|key| json.get(key).is_some()), "{json}");
