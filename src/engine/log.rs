@@ -51,6 +51,9 @@ pub(super) struct Log<'a> {
     pub peak_tokens: u64,
     second_tokens: u64,
     second_ends: u64,
+    /// Requests inside now, and the most there were.
+    inside: u64,
+    pub peak_inside: u64,
     pub sink: &'a mut dyn Sink,
     pub steps_wanted: bool,
     pub events_wanted: bool,
@@ -65,10 +68,23 @@ impl<'a> Log<'a> {
             peak_tokens: 0,
             second_tokens: 0,
             second_ends: 0,
+            inside: 0,
+            peak_inside: 0,
             sink,
             steps_wanted,
             events_wanted,
         }
+    }
+
+    /// A request was let in.
+    pub fn entered(&mut self) {
+        self.inside += 1;
+        self.peak_inside = self.peak_inside.max(self.inside);
+    }
+
+    /// A request that was let in has gone.
+    pub fn left(&mut self) {
+        self.inside -= 1;
     }
 
     /// `n` output tokens were delivered at `now`, no earlier than any before.

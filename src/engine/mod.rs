@@ -306,6 +306,7 @@ impl<'a> Cluster<'a> {
             itl: log.itl,
             computed_tokens: sums.computed_tokens,
             wasted_tokens: sums.wasted_tokens,
+            peak_requests: log.peak_inside,
             peak_output_tokens: log.peak_tokens,
             at_peak_s: sums.at_peak_s,
             energy_j: sums.energy_j,

@@ -270,6 +270,7 @@ impl Replica {
             let slot = key.slot;
             if self.core.unservable(slot) {
                 if self.core.running.is_empty() {
+                    world.log.left();
                     self.reject(slot, now, world)?;
                     continue;
                 }

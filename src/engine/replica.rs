@@ -381,6 +381,7 @@ impl Replica {
         if let Some(reason) = self.scheduler.refuses(&self.core.slab.get(slot).waiting()) {
             return Err(self.broken(Some(slot), reason));
         }
+        world.log.entered();
         self.enqueue(slot, now)
     }
 
@@ -509,6 +510,7 @@ impl Replica {
     /// A request's last token was delivered. Its progress is in its slot, and it is in no list but `running`.
     fn finish(&mut self, slot: Slot, now: SimTime, world: &mut World<'_>) -> Result<()> {
         (self.dirty, self.fruitless) = (true, 0);
+        world.log.left();
         let lockstep = self.core.engine.step == StepKind::Lockstep;
         let core = &mut self.core;
         let live = core.slab.get_mut(slot);

@@ -11,7 +11,7 @@ use crate::metrics::{
     ClassSummary, Counts, Distribution, Latencies, Peaks, PredictionError, Slo, Stages, SteadyState, Summary,
     Throughput, Utilisation,
 };
-use crate::record::{PercentileConvention, RequestRecord, RunTotals, Status};
+use crate::record::{LogHistogram, PercentileConvention, RequestRecord, RunTotals, Status};
 use crate::time::{SimTime, Span};
 use crate::workload::ClassId;
 
@@ -90,7 +90,7 @@ pub fn summarise(run: &RunRecord<'_>, options: &SummaryOptions<'_>) -> Result<Su
         wasted_tokens: totals.wasted_tokens,
         peak: Peaks {
             output_tokens_per_s: totals.peak_output_tokens,
-            concurrent_requests: peak_concurrency(requests, totals.horizon),
+            concurrent_requests: totals.peak_requests,
         },
         utilisation: utilisation(totals),
         out_of_domain_share: totals.out_of_domain_steps as f64 / totals.steps as f64,
@@ -152,8 +152,9 @@ fn latencies<'a>(
 
 fn stages(completed: &[&RequestRecord], convention: PercentileConvention) -> Stages {
     let of = |stage: fn(&RequestRecord) -> Option<Span>| {
-        let mut values: Vec<u64> = completed.iter().filter_map(|r| stage(r)).map(|span| span.0).collect();
-        Distribution::from_ns(&mut values, convention)
+        let mut histogram = LogHistogram::new();
+        completed.iter().filter_map(|r| stage(r)).for_each(|span| histogram.add(span.0, 1));
+        Distribution::from_histogram(&histogram, convention)
     };
     Stages {
         ttst_s: of(RequestRecord::ttst),
@@ -161,23 +162,6 @@ fn stages(completed: &[&RequestRecord], convention: PercentileConvention) -> Sta
         decode_s: of(RequestRecord::decode),
         inference_s: of(RequestRecord::inference),
     }
-}
-
-/// Most requests inside at any time: a sweep over [arrival, last token). Rejected ones are never inside.
-fn peak_concurrency(requests: &[RequestRecord], horizon: SimTime) -> u64 {
-    let inside = || requests.iter().filter(|r| r.status != Status::Rejected);
-    let mut arrivals: Vec<SimTime> = inside().map(|r| r.arrival).collect();
-    let mut ends: Vec<SimTime> = inside().map(|r| r.finish.get().unwrap_or(horizon)).collect();
-    arrivals.sort_unstable();
-    ends.sort_unstable();
-    let (mut left, mut most) = (0, 0);
-    for (arrived, arrival) in arrivals.iter().enumerate() {
-        while ends.get(left).is_some_and(|end| end <= arrival) {
-            left += 1;
-        }
-        most = most.max(arrived + 1 - left);
-    }
-    most as u64
 }
 
 fn client_wait(requests: &[RequestRecord], convention: PercentileConvention) -> Option<Distribution> {

@@ -120,7 +120,7 @@ pub struct Latencies {
     pub queue_s: Distribution,
 }
 
-/// Stages of completed requests, seconds.
+/// Stages of completed requests, seconds; percentiles within 0.1%, the rest exact.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stages {
     /// First token to second token (AIPerf's TTST), requests of more than one token.

@@ -35,6 +35,8 @@ pub struct RunTotals {
     pub computed_tokens: u64,
     /// Tokens computed again or thrown away.
     pub wasted_tokens: u64,
+    /// Most requests inside at any time, the rejected left out; departures precede arrivals of the same instant.
+    pub peak_requests: u64,
     /// Most output tokens delivered in any whole second of the run's clock.
     pub peak_output_tokens: u64,
     /// Time that the steps' arithmetic, and their memory traffic, would take at the device's peaks, seconds;
