@@ -2,7 +2,7 @@
 
 use super::{Entry, Order, Rank, Scheduler, Waiting, needs_length, parse};
 use crate::time::SimTime;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// This scheduler's entry in the list.
 pub const ENTRY: Entry = Entry {
@@ -15,7 +15,7 @@ pub const ENTRY: Entry = Entry {
 };
 
 /// What a request's service is taken to be proportional to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Service {
     /// Predicted output tokens.
