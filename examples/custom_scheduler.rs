@@ -72,8 +72,7 @@ pub fn registry() -> Registry {
     registry
 }
 
-// The tests include this file as a module and never call `main`.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the tests include this file as a module and never call `main`")]
 fn main() -> ExitCode {
     foretoken::cli::run(registry(), std::env::args_os())
 }

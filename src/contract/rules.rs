@@ -1,7 +1,7 @@
 //! One run of a world under a scheduler, and what must hold of it.
 
 use super::world::{Kind, World};
-use crate::engine::{self, Sink, StepKind};
+use crate::engine::{self, Recording, StepKind};
 use crate::error::Result;
 use crate::ids::RequestId;
 use crate::latency::{LatencyModel, StepShape};
@@ -54,7 +54,7 @@ pub(super) fn run(
         stepwise: way == Way::Stepwise,
         horizon: None,
     };
-    let mut seen = Seen::default();
+    let mut seen = Recording::default();
     let mut source = Listed { requests: &world.requests, next: 0 };
     let mut predictor = kind.predictor(seed)?;
     let totals = engine::run(&setup, &mut source, predictor.as_mut(), &mut seen)?;
@@ -168,38 +168,6 @@ impl RequestSource for Listed<'_> {
     fn take(&mut self) -> Result<Request> {
         self.next += 1;
         Ok(self.requests[self.next - 1])
-    }
-}
-
-#[derive(Default)]
-struct Seen {
-    requests: Vec<RequestRecord>,
-    steps: Vec<StepRecord>,
-    events: Vec<Event>,
-}
-
-impl Sink for Seen {
-    fn request(&mut self, record: RequestRecord) -> Result<()> {
-        self.requests.push(record);
-        Ok(())
-    }
-
-    fn wants_steps(&self) -> bool {
-        true
-    }
-
-    fn step(&mut self, record: StepRecord) -> Result<()> {
-        self.steps.push(record);
-        Ok(())
-    }
-
-    fn wants_events(&self) -> bool {
-        true
-    }
-
-    fn event(&mut self, event: Event) -> Result<()> {
-        self.events.push(event);
-        Ok(())
     }
 }
 

@@ -35,6 +35,42 @@ pub trait Sink {
     }
 }
 
+/// Everything a run records, in memory: for small worlds.
+#[derive(Clone, Debug, Default)]
+pub struct Recording {
+    /// Requests, as they left.
+    pub requests: Vec<RequestRecord>,
+    /// Steps, as they started.
+    pub steps: Vec<StepRecord>,
+    /// Events, in order.
+    pub events: Vec<Event>,
+}
+
+impl Sink for Recording {
+    fn request(&mut self, record: RequestRecord) -> Result<()> {
+        self.requests.push(record);
+        Ok(())
+    }
+
+    fn wants_steps(&self) -> bool {
+        true
+    }
+
+    fn step(&mut self, record: StepRecord) -> Result<()> {
+        self.steps.push(record);
+        Ok(())
+    }
+
+    fn wants_events(&self) -> bool {
+        true
+    }
+
+    fn event(&mut self, event: Event) -> Result<()> {
+        self.events.push(event);
+        Ok(())
+    }
+}
+
 /// The simplest sink: request records in memory.
 impl Sink for Vec<RequestRecord> {
     fn request(&mut self, record: RequestRecord) -> Result<()> {

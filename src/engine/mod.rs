@@ -14,7 +14,7 @@ mod replica;
 mod router;
 
 pub use config::{Cache, EngineConfig, Gate, KvConfig, Never, Preset, StepKind, VictimRule};
-pub use log::Sink;
+pub use log::{Recording, Sink};
 pub use router::{ClusterConfig, RouterKind};
 
 use crate::error::{Error, Result};

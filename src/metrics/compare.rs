@@ -239,45 +239,9 @@ impl Comparison {
         }
         csv.flush()
     }
-
-    /// Rows of a terminal table, the header first: values with half their interval's width.
-    pub fn table(&self) -> Vec<Vec<String>> {
-        let names = self.metric_names();
-        let mut header = vec!["scheduler".to_owned()];
-        header.extend(names.iter().map(|n| (*n).to_owned()));
-        header.push("e2e_difference_s".to_owned());
-        let mut table = vec![header];
-        for row in &self.rows {
-            let mut cells = vec![row.scheduler.clone()];
-            cells.extend(names.iter().map(|name| row.metrics.get(*name).map_or(String::new(), pretty)));
-            let difference = row.e2e_difference_s.map(|p| p.difference);
-            let difference = difference.map(|d| Estimate { mean: d.mean, lo: Some(d.lo), hi: Some(d.hi) });
-            cells.push(difference.as_ref().map_or(String::new(), pretty));
-            table.push(cells);
-        }
-        table
-    }
 }
 
 /// A CSV cell in the shortest form that reads back the same; empty where there is no number.
 fn number(value: Option<f64>) -> String {
     value.filter(|v| v.is_finite()).map_or(String::new(), |v| v.to_string())
-}
-
-fn pretty(estimate: &Estimate) -> String {
-    let half = estimate.lo.zip(estimate.hi).map(|(lo, hi)| (hi - lo) / 2.0);
-    match half {
-        _ if estimate.mean.is_nan() => "-".to_owned(),
-        Some(half) if half > 0.0 => format!("{} ± {}", digits(estimate.mean, 4), digits(half, 2)),
-        _ => digits(estimate.mean, 4),
-    }
-}
-
-/// `value` with `significant` digits, none of them in an exponent.
-fn digits(value: f64, significant: i32) -> String {
-    if value == 0.0 || !value.is_finite() {
-        return value.to_string();
-    }
-    let magnitude = libm::log10(value.abs()).floor() as i32;
-    format!("{value:.*}", (significant - 1 - magnitude).clamp(0, 12) as usize)
 }

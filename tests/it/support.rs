@@ -1,11 +1,12 @@
 //! Small worlds for engine tests: requests from a list, latency from a closure.
 
-use foretoken::engine::{self, ClusterConfig, EngineConfig, KvConfig, Preset, Sink};
+pub use foretoken::engine::Recording as Seen;
+use foretoken::engine::{self, ClusterConfig, EngineConfig, KvConfig, Preset};
 use foretoken::error::Result;
 use foretoken::ids::{ReplicaId, RequestId};
 use foretoken::latency::{LatencyModel, StepShape};
 use foretoken::predict::{LengthSample, PredictorConfig};
-use foretoken::record::{Event, RequestRecord, RunTotals, StepRecord};
+use foretoken::record::RunTotals;
 use foretoken::scheduler::{Params, Registry, Scheduler};
 use foretoken::time::{SimTime, Span};
 use foretoken::workload::{Request, RequestSource, TrueLength, Visible};
@@ -47,35 +48,6 @@ pub struct Fn<F>(pub F);
 impl<F: FnMut(&StepShape<'_>) -> u64 + Send> LatencyModel for Fn<F> {
     fn step(&mut self, shape: &StepShape<'_>) -> Result<Span> {
         Ok(Span((self.0)(shape)))
-    }
-}
-
-/// Everything a run records.
-#[derive(Default)]
-pub struct Seen {
-    pub requests: Vec<RequestRecord>,
-    pub steps: Vec<StepRecord>,
-    pub events: Vec<Event>,
-}
-
-impl Sink for Seen {
-    fn request(&mut self, record: RequestRecord) -> Result<()> {
-        self.requests.push(record);
-        Ok(())
-    }
-    fn wants_steps(&self) -> bool {
-        true
-    }
-    fn step(&mut self, record: StepRecord) -> Result<()> {
-        self.steps.push(record);
-        Ok(())
-    }
-    fn wants_events(&self) -> bool {
-        true
-    }
-    fn event(&mut self, event: Event) -> Result<()> {
-        self.events.push(event);
-        Ok(())
     }
 }
 
