@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "wall clock and terminal belong here")]
 
 mod console;
+mod length;
 mod misc;
 mod profile;
 mod progress;
@@ -41,6 +42,8 @@ enum Command {
     Trace(trace::Args),
     /// List latency profiles, show one, build one from a model configuration.
     Profile(profile::Args),
+    /// Score and fit laws of output lengths.
+    Length(length::Args),
     Schema(misc::SchemaArgs),
     Completions(misc::CompletionsArgs),
     /// Print the manual page (roff).
@@ -78,6 +81,7 @@ fn dispatch(command: &Command, registry: &Registry, console: &Console) -> Result
     match command {
         Command::Trace(args) => trace::run(args, console),
         Command::Profile(args) => profile::run(args, console),
+        Command::Length(args) => length::run(args, console),
         Command::Replay(args) => replay::run(args, registry, console),
         Command::Verify(args) => misc::verify(args, registry, console),
         Command::Schedulers(args) => schedulers::run(args, registry, console),

@@ -10,6 +10,8 @@ use std::f64::consts::PI;
 
 /// Coefficients of a panel's polynomials.
 const TERMS: usize = 20;
+/// Largest nu whose panels hold their accuracy; above, polynomials would have to follow too steep a fall.
+const STEEPEST_NU: f64 = 20.0;
 /// Most panels to a side.
 const MOST: usize = 60;
 /// Squarings after which the rounding of the first exponential has grown to 1e-11.
@@ -50,6 +52,45 @@ pub(super) struct Limit {
 pub(super) struct Ladder {
     sigma: f64,
     before: [f64; 2 * MOST + 2],
+}
+
+/// A law with a quick survival function, where its tables hold 1e-10 relative.
+#[derive(Clone, Debug)]
+pub(super) struct Quick {
+    law: Student,
+    panels: Option<Panels>,
+}
+
+impl Quick {
+    pub fn new(law: Student) -> Quick {
+        Quick { law, panels: (law.nu() <= STEEPEST_NU).then(|| Panels::new(&law)) }
+    }
+
+    /// Without tables, for few questions.
+    pub fn plain(law: Student) -> Quick {
+        Quick { law, panels: None }
+    }
+
+    /// The tables, where there are any.
+    pub fn panels(&self) -> Option<&Panels> {
+        self.panels.as_ref()
+    }
+
+    /// P(T > t).
+    pub fn sf(&self, t: f64) -> f64 {
+        match &self.panels {
+            Some(panels) if t.abs() < panels.end() => panels.sf(t),
+            _ => self.law.sf(t),
+        }
+    }
+}
+
+impl std::ops::Deref for Quick {
+    type Target = Student;
+
+    fn deref(&self) -> &Student {
+        &self.law
+    }
 }
 
 impl Panel {

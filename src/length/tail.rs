@@ -12,13 +12,11 @@
 //! Without a cap neither expectation is finite.
 
 use super::LogT;
-use super::panels::{Ladder, Limit, Panels};
+use super::panels::{Limit, Panels, Quick};
 use super::student::Student;
 use crate::error::{Error, Result};
 use crate::rng::Stream;
 
-/// Largest nu whose panels hold 1e-9 relative; above, the polynomials would have to follow too steep a fall.
-const STEEPEST_NU: f64 = 20.0;
 /// Bounds of (ln cap - mu), of sigma t and of sigma b within which the panels' rules hold 1e-9.
 const GROWTH: std::ops::RangeInclusive<f64> = -8.0..=24.0;
 const CORE_GROWTH: f64 = 4.0;
@@ -44,11 +42,11 @@ pub struct Score {
 /// well under a microsecond, at 1e-9 relative.
 #[derive(Clone, Debug)]
 pub struct Tail {
-    law: Student,
+    law: Quick,
     alpha: f64,
     t_alpha: f64,
-    panels: Panels,
-    limit: Limit,
+    /// The alpha quantile as a limit of the law's panels, where it is within their reach.
+    limit: Option<Limit>,
 }
 
 impl Tail {
@@ -60,11 +58,11 @@ impl Tail {
         if !(0.0..1.0).contains(&alpha) {
             return Err(Error::Usage(format!("alpha is {alpha}; give a level from 0 to under 1")));
         }
-        let law = Student::new(nu)?;
-        let panels = Panels::new(&law);
+        let law = Quick::new(Student::new(nu)?);
         let t_alpha = law.quantile(alpha);
-        let limit = panels.limit(&law, t_alpha.clamp(-panels.reach(), panels.reach()));
-        Ok(Tail { law, alpha, t_alpha, panels, limit })
+        let panels = law.panels().filter(|p| alpha <= HIGHEST_ALPHA && t_alpha.abs() < p.reach());
+        let limit = panels.map(|p| p.limit(&law, t_alpha));
+        Ok(Tail { law, alpha, t_alpha, limit })
     }
 
     /// The law of the standardised logarithm.
@@ -85,27 +83,24 @@ impl Tail {
     /// The score of exp(`mu` + `sigma` T) with outputs cut at `cap` tokens. `cap_mean` is the cap in the mean,
     /// `cap` unless the authors' code is followed (2028 and 2048). `sigma` = 0 is a known length.
     pub fn tie(&self, mu: f64, sigma: f64, cap: f64, cap_mean: f64, beta: f64) -> Score {
-        let fast = sigma > 0.0 && self.covers(mu, sigma, cap.min(cap_mean), cap.max(cap_mean));
-        if !fast {
+        let caps = [cap, cap_mean];
+        let (Some(panels), Some(limit)) = (self.panels(mu, sigma, caps), &self.limit) else {
             return self.exact(mu, sigma, cap, cap_mean, beta);
-        }
-        let z = (libm::log(cap) - mu) / sigma;
-        let z_mean = if cap_mean == cap { z } else { (libm::log(cap_mean) - mu) / sigma };
+        };
+        let [z, z_mean] = caps.map(|cap| (libm::log(cap) - mu) / sigma);
         let median = libm::exp(mu);
-        let ladder = self.panels.ladder(sigma, z.max(z_mean).max(self.t_alpha));
-        let p_cap = self.panels.sf(z);
-        let below = median * self.panels.below(&ladder, z);
-        let mean = if cap_mean == cap {
-            below + cap * p_cap
-        } else {
-            median * self.panels.below(&ladder, z_mean) + cap_mean * self.panels.sf(z_mean)
+        let ladder = panels.ladder(sigma, z.max(z_mean).max(self.t_alpha));
+        let p_cap = panels.sf(z);
+        let uncut = median * panels.below(&ladder, z) + cap * p_cap;
+        let mean = match cap_mean == cap {
+            true => uncut,
+            false => median * panels.below(&ladder, z_mean) + cap_mean * panels.sf(z_mean),
         };
-        let worst = |ladder: &Ladder| {
-            let known = median * self.panels.below_limit(ladder, &self.limit);
-            (below - known + cap * p_cap) / (1.0 - self.alpha)
+        let cvar = match self.t_alpha >= z {
+            true => cap,
+            false => (uncut - median * panels.below_limit(&ladder, limit)) / (1.0 - self.alpha),
         };
-        let cvar = if self.t_alpha >= z { cap } else { worst(&ladder) };
-        self.score(p_cap, mu + sigma * self.t_alpha, [cap, cap_mean], [mean, cvar], beta)
+        self.score(p_cap, mu + sigma * self.t_alpha, caps, [mean, cvar], beta)
     }
 
     /// As [`Tail::tie`] by direct quadrature: 1e-12 relative for any parameters, tens of microseconds.
@@ -151,22 +146,28 @@ impl Tail {
 
     /// E[min(X, cap)] alone.
     pub fn mean(&self, mu: f64, sigma: f64, cap: f64) -> f64 {
-        if sigma > 0.0 && self.covers(mu, sigma, cap, cap) {
-            let z = (libm::log(cap) - mu) / sigma;
-            let ladder = self.panels.ladder(sigma, z);
-            return libm::exp(mu) * self.panels.below(&ladder, z) + cap * self.panels.sf(z);
+        let Some(panels) = self.panels(mu, sigma, [cap, cap]) else {
+            return self.exact_mean(mu, sigma, cap);
+        };
+        let z = (libm::log(cap) - mu) / sigma;
+        libm::exp(mu) * panels.below(&panels.ladder(sigma, z), z) + cap * panels.sf(z)
+    }
+
+    /// E[min(X, cap) | X > given]: the expected length of an output that is still running after `given` tokens.
+    /// With nothing but rounding left beyond `given` it is the lesser of `given` and the cap.
+    pub fn mean_given(&self, mu: f64, sigma: f64, cap: f64, given: f64) -> f64 {
+        let beyond = self.sf(mu, sigma, given);
+        if given >= cap || beyond <= 0.0 {
+            return given.min(cap);
         }
-        self.exact_mean(mu, sigma, cap)
+        // E[min(X, cap)] - E[min(X, given)] is the part of the mean between the two.
+        let between = self.mean(mu, sigma, cap) - self.mean(mu, sigma, given);
+        (given + between / beyond).clamp(given, cap)
     }
 
     /// P(X > x), x > 0.
     pub fn sf(&self, mu: f64, sigma: f64, x: f64) -> f64 {
-        let z = reach(mu, sigma, x);
-        if self.law.nu() <= STEEPEST_NU && z.abs() < self.panels.end() {
-            self.panels.sf(z)
-        } else {
-            self.law.sf(z)
-        }
+        self.law.sf(reach(mu, sigma, x))
     }
 
     fn exact_mean(&self, mu: f64, sigma: f64, cap: f64) -> f64 {
@@ -177,26 +178,25 @@ impl Tail {
         self.law.integral(f64::NEG_INFINITY, z, sigma, mu) + cap * self.law.sf(z)
     }
 
-    /// Whether the panels hold their accuracy for caps from `least` to `most`.
-    fn covers(&self, mu: f64, sigma: f64, least: f64, most: f64) -> bool {
-        let (least, most) = (libm::log(least) - mu, libm::log(most) - mu);
-        let reach = sigma * self.panels.reach();
-        self.law.nu() <= STEEPEST_NU
-            && self.alpha <= HIGHEST_ALPHA
-            && GROWTH.contains(&least)
-            && GROWTH.contains(&most)
-            && GROWTH.contains(&(sigma * self.t_alpha))
-            && sigma * self.panels.core() <= CORE_GROWTH
-            && most.max(-least) < reach
-            && self.t_alpha.abs() < self.panels.reach()
+    /// The law's panels, if they hold their accuracy for these `caps`.
+    fn panels(&self, mu: f64, sigma: f64, caps: [f64; 2]) -> Option<&Panels> {
+        let panels = self.law.panels()?;
+        let within = |ln_cap: f64| {
+            let above = ln_cap - mu;
+            GROWTH.contains(&above) && above.abs() < sigma * panels.reach()
+        };
+        let gentle = GROWTH.contains(&(sigma * self.t_alpha)) && sigma * panels.core() <= CORE_GROWTH;
+        (gentle && caps.iter().all(|&cap| within(libm::log(cap)))).then_some(panels)
     }
 
     /// Puts a score together; bounds that hold exactly are not left to rounding.
     fn score(&self, p_cap: f64, ln_var: f64, caps: [f64; 2], means: [f64; 2], beta: f64) -> Score {
         let [cap, cap_mean] = caps;
         let mean = means[0].min(cap_mean);
-        let cvar = means[1].max(mean).min(cap);
-        Score { p_cap, var: libm::exp(ln_var).min(cap), mean, cvar, tie: mean + beta * cvar }
+        let var = libm::exp(ln_var).min(cap);
+        let least = if cap_mean <= cap { mean.max(var) } else { var };
+        let cvar = means[1].max(least).min(cap);
+        Score { p_cap, var, mean, cvar, tie: mean + beta * cvar }
     }
 }
 

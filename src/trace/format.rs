@@ -29,7 +29,7 @@ pub enum Format {
     Lmsys,
     /// A raw LMSYS-Chat-1M Parquet shard.
     LmsysParquet,
-    /// Several output lengths per prompt: `prompt_id,sample,tokens`.
+    /// Several output lengths per prompt: `prompt_id,sample,tokens` or `prompt_id,length`.
     Samples,
 }
 
@@ -120,7 +120,7 @@ fn csv_format(header: &[u8]) -> Option<Format> {
         Some(if has("arrived_at") { Format::Vidur } else { Format::VidurLengths })
     } else if has("arrival_time_us") {
         Some(Format::Blis)
-    } else if has("prompt_id") && has("sample") {
+    } else if has("prompt_id") && (has("sample") || has("length")) {
         Some(Format::Samples)
     } else {
         (has("arrival_s") || has("prompt_tokens") || has("output_tokens")).then_some(Format::Foretoken)

@@ -115,6 +115,11 @@ impl Reader {
         &self.checked.notes
     }
 
+    /// Where the row given last stands in the file (the last one, if rows were sorted).
+    pub fn place(&self) -> Place {
+        self.checked.source.place()
+    }
+
     /// Whether rows carry arrival times; if not, all are at time 0.
     pub fn has_times(&self) -> bool {
         self.format.has_times()

@@ -1,4 +1,4 @@
-//! Several output lengths per prompt: `prompt_id,sample,tokens`. The class of a row is its prompt, so that
+//! Several output lengths per prompt: `prompt_id,sample,tokens`, or just `prompt_id,length`. The class of a row is its prompt, so that
 //! whoever learns by class learns each prompt's law.
 
 use super::input::Input;
@@ -18,16 +18,19 @@ impl Samples {
     pub fn new(input: Input) -> Result<Samples> {
         let table = Table::new(input)?;
         // `tokens_cl100k` and the like say which tokenizer counted.
-        let counted = table.headers().iter().position(|h| h == "tokens" || h.starts_with("tokens_"));
+        let names_length = |h: &String| h == "tokens" || h == "length" || h.starts_with("tokens_");
+        let counted = table.headers().iter().position(names_length);
         let output = counted.ok_or_else(|| {
             let place = table.place().column("tokens");
             Error::input(
                 place,
                 "this column is missing",
-                "it holds the output length (`tokens_NAME` does too)",
+                "it holds the output length (`tokens_NAME` and `length` do too)",
             )
         })?;
-        table.require("sample")?;
+        if table.find(&["length"]).is_none() {
+            table.require("sample")?;
+        }
         let prompt = table.find(&["prompt_tokens"]);
         Ok(Samples { prompt_id: table.require("prompt_id")?, prompt, output, table })
     }

@@ -1,0 +1,76 @@
+//! `foretoken length`: laws of output lengths.
+
+mod compare;
+mod eval;
+mod fit;
+mod rate;
+mod samples;
+
+use super::Console;
+use crate::error::Result;
+use crate::length::{Family, Fit, SIGMA_FLOOR, Sample};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use rayon::prelude::*;
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Score a log-t law cut at a cap: P(X > cap), VaR, mean, CVaR, TIE.
+    Eval(eval::Args),
+    /// Fit a law to the lengths of every prompt in a file.
+    Fit(fit::Args),
+    /// Hold families of laws side by side on one file.
+    Compare(compare::Args),
+    /// Show the power law that outputs follow whose chance of stopping differs (TIE, theorem 3.2).
+    Rate(rate::Args),
+}
+
+/// Runs one length subcommand.
+pub fn run(args: &Args, console: &Console) -> Result<()> {
+    match &args.command {
+        Command::Eval(args) => eval::run(args, console),
+        Command::Fit(args) => fit::run(args, console),
+        Command::Compare(args) => compare::run(args, console),
+        Command::Rate(args) => rate::run(args, console),
+    }
+}
+
+/// How lengths are made into samples and fitted; shared by the commands that read a file.
+#[derive(clap::Args)]
+struct Fitting {
+    /// Lengths of this many tokens or more were cut there: right-censored.
+    #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(2..))]
+    cap: Option<u32>,
+    /// Least sigma of a fit.
+    #[arg(long, value_name = "SIGMA", default_value_t = SIGMA_FLOOR)]
+    sigma_floor: f64,
+}
+
+impl Fitting {
+    /// Fits `family` to each of `samples`, on all threads, in their order.
+    fn fits(&self, samples: &[Sample], family: Family, console: &Console) -> Vec<Fit> {
+        let target = if console.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(Some(samples.len() as u64), target);
+        let one = |sample: &Sample| {
+            let fit = crate::length::fit(sample, family, self.sigma_floor);
+            bar.inc(1);
+            fit
+        };
+        let fits = samples.par_iter().map(one).collect();
+        bar.finish_and_clear();
+        fits
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.sigma_floor >= 0.0 && self.sigma_floor.is_finite() {
+            return Ok(());
+        }
+        let what = format!("--sigma-floor {}: give 0 or more", self.sigma_floor);
+        Err(crate::error::Error::Usage(what))
+    }
+}
