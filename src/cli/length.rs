@@ -8,7 +8,7 @@ mod samples;
 
 use super::Console;
 use crate::error::Result;
-use crate::length::{Family, Fit, SIGMA_FLOOR, Sample};
+use crate::length::{Family, Fit, FitOptions, SIGMA_FLOOR, Sample};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use rayon::prelude::*;
 
@@ -49,6 +49,9 @@ struct Fitting {
     /// Least sigma of a fit.
     #[arg(long, value_name = "SIGMA", default_value_t = SIGMA_FLOOR)]
     sigma_floor: f64,
+    /// Give degenerate samples a log-t or log-normal law all the same, around their most frequent length.
+    #[arg(long)]
+    repair: bool,
 }
 
 impl Fitting {
@@ -57,13 +60,18 @@ impl Fitting {
         let target = if console.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(Some(samples.len() as u64), target);
         let one = |sample: &Sample| {
-            let fit = crate::length::fit(sample, family, self.sigma_floor);
+            let fit = self.fit(sample, family);
             bar.inc(1);
             fit
         };
         let fits = samples.par_iter().map(one).collect();
         bar.finish_and_clear();
         fits
+    }
+
+    fn fit(&self, sample: &Sample, family: Family) -> Fit {
+        let options = FitOptions { sigma_floor: self.sigma_floor, repair: self.repair };
+        crate::length::fit(sample, family, &options)
     }
 
     fn check(&self) -> Result<()> {

@@ -42,32 +42,70 @@ pub enum Law {
     Empirical(Histogram),
 }
 
+/// How to fit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FitOptions {
+    /// Least scale of ln(length).
+    pub sigma_floor: f64,
+    /// Give degenerate samples a law all the same: around the most frequent length, with the spread that a log-t of
+    /// the sample's standard deviation has.
+    pub repair: bool,
+}
+
+impl Default for FitOptions {
+    fn default() -> FitOptions {
+        FitOptions { sigma_floor: SIGMA_FLOOR, repair: false }
+    }
+}
+
 /// What fitting a sample came to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fit {
-    /// The law; `None` for a degenerate sample.
+    /// The law; `None` for a degenerate sample that was not repaired.
     pub law: Option<Law>,
+    /// Whether the likelihood has no maximum.
+    pub degenerate: bool,
     /// Kolmogorov-Smirnov distance between the two, below the cap.
     pub ks: Option<f64>,
     /// Why there is no law, or what was done to it.
     pub reason: Option<String>,
 }
 
-/// Fits `family` to `sample` (of at least two lengths). A scale below `floor` is raised to it, and said so.
+/// Fits `family` to `sample` (of at least two lengths). A scale below the floor is raised to it, and said so.
 ///
 /// A sample is degenerate where the likelihood has no maximum: for log-t where more than nu / (nu + 1) of the lengths
 /// are equal, for the others where all are, and for all but the empirical law where all are at the cap.
-pub fn fit(sample: &Sample, family: Family, floor: f64) -> Fit {
-    let none = |reason: String| Fit { law: None, ks: None, reason: Some(reason) };
-    if let Some(reason) = degenerate(sample, family) {
-        return none(reason);
-    }
-    let Some(mut law) = maximum_likelihood(sample, family) else {
-        return none("the likelihood has no maximum that can be reached".to_string());
+pub fn fit(sample: &Sample, family: Family, options: &FitOptions) -> Fit {
+    let unbound = match degenerate(sample, family) {
+        Some(reason) => reason,
+        None => match maximum_likelihood(sample, family) {
+            Some(law) => return done(sample, law, options, None),
+            None => "the likelihood has no maximum that can be reached".to_string(),
+        },
     };
-    let reason = raise(&mut law, floor);
+    match repaired(sample, family).filter(|_| options.repair) {
+        Some(law) => done(sample, law, options, Some(format!("repaired: {unbound}"))),
+        None => Fit { law: None, degenerate: true, ks: None, reason: Some(unbound) },
+    }
+}
+
+fn done(sample: &Sample, mut law: Law, options: &FitOptions, repaired: Option<String>) -> Fit {
+    let raised = raise(&mut law, options.sigma_floor);
     let ks = Some(law.ks(sample));
-    Fit { law: Some(law), ks, reason }
+    Fit { law: Some(law), degenerate: repaired.is_some(), ks, reason: repaired.or(raised) }
+}
+
+/// A law around the most frequent length.
+fn repaired(sample: &Sample, family: Family) -> Option<Law> {
+    let (mu, [_, sd]) = (sample.most_tied()?.ln, sample.moments(|s| s.ln));
+    match family {
+        Family::LogT(nu) => {
+            let spread = if nu > 2.0 { libm::sqrt((nu - 2.0) / nu) } else { 1.0 };
+            Some(Law::LogT(LogT { mu, sigma: sd * spread, nu, cap: sample.token_cap() }))
+        }
+        Family::LogNormal => Some(Law::LogNormal(LogNormal { mu, sigma: sd })),
+        Family::LogTFreeNu | Family::Gamma | Family::Empirical => None,
+    }
 }
 
 fn degenerate(sample: &Sample, family: Family) -> Option<String> {
@@ -104,8 +142,7 @@ fn maximum_likelihood(sample: &Sample, family: Family) -> Option<Law> {
 
 fn log_t(sample: &Sample, nu: f64) -> Option<Law> {
     let (place, _) = em::fit(sample, &T::new(nu, sample.censored > 0))?;
-    let cap = sample.cap.map_or(u32::MAX, |cap| cap as u32);
-    Some(Law::LogT(LogT { mu: place.mu, sigma: place.sigma, nu, cap }))
+    Some(Law::LogT(LogT { mu: place.mu, sigma: place.sigma, nu, cap: sample.token_cap() }))
 }
 
 /// Largest degrees of freedom that are tried; the law is then normal for all that a sample can tell.

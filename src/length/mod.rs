@@ -14,7 +14,7 @@ mod student;
 mod tail;
 
 pub use belief::{Belief, LogT};
-pub use fit::{Family, Fit, Law, SIGMA_FLOOR, fit};
+pub use fit::{Family, Fit, FitOptions, Law, SIGMA_FLOOR, fit};
 pub use gamma::Gamma;
 pub use histogram::Histogram;
 pub use log_normal::LogNormal;

@@ -57,6 +57,11 @@ impl Sample {
         gap.max(at_cap)
     }
 
+    /// The cap, or the largest there is.
+    pub(super) fn token_cap(&self) -> u32 {
+        self.cap.map_or(u32::MAX, |cap| cap as u32)
+    }
+
     /// How often the most frequent length below the cap occurs, and its logarithm.
     pub(super) fn most_tied(&self) -> Option<Seen> {
         self.seen.iter().copied().max_by(|a, b| a.count.total_cmp(&b.count))

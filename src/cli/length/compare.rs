@@ -46,7 +46,7 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
     };
     let compare = |family| Compared {
         family,
-        pooled: crate::length::fit(&pooled, family, args.fitting.sigma_floor),
+        pooled: args.fitting.fit(&pooled, family),
         fits: args.fitting.fits(&samples, family, console),
     };
     let compared = FAMILIES.map(compare);

@@ -91,7 +91,7 @@ fn object((prompt, sample, fit): &Row) -> Value {
     let get = |name| parameter(fit.law.as_ref(), name);
     let mut object = json!({
         "prompt_id": prompt.id, "n": sample.n(), "mu": get("mu"), "sigma": get("sigma"), "nu": get("nu"),
-        "censored": sample.censored(), "degenerate": fit.law.is_none(), "ks": fit.ks, "reason": fit.reason,
+        "censored": sample.censored(), "degenerate": fit.degenerate, "ks": fit.ks, "reason": fit.reason,
     });
     if let Some(Law::Gamma(law)) = &fit.law {
         object["shape"] = law.shape.into();
@@ -109,7 +109,7 @@ fn cells((prompt, sample, fit): &Row, family: Family, format: Format) -> Vec<Str
     };
     let mut cells = vec![prompt.id.clone(), sample.n().to_string()];
     cells.extend(parameters(family).iter().map(|name| number(parameter(fit.law.as_ref(), name))));
-    let degenerate = fit.law.is_none().to_string();
+    let degenerate = fit.degenerate.to_string();
     let reason = fit.reason.clone().unwrap_or_default();
     cells.extend([sample.censored().to_string(), degenerate, number(fit.ks), reason]);
     cells
