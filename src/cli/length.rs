@@ -47,7 +47,7 @@ struct Fitting {
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(2..))]
     cap: Option<u32>,
     /// Least sigma of a fit.
-    #[arg(long, value_name = "SIGMA", default_value_t = SIGMA_FLOOR)]
+    #[arg(long, value_name = "SIGMA", default_value_t = SIGMA_FLOOR, allow_negative_numbers = true)]
     sigma_floor: f64,
     /// Give degenerate samples a log-t or log-normal law all the same, around their most frequent length.
     #[arg(long)]

@@ -93,13 +93,14 @@ impl Histogram {
             let from = ((alpha - (b.up_to - b.p)) / b.p).clamp(0.0, 1.0);
             b.p * b.part(from, cap)
         });
-        parts.sum::<f64>() / (1.0 - alpha)
+        // Shares add up to 1 - alpha but for rounding.
+        (parts.sum::<f64>() / (1.0 - alpha)).min(cap)
     }
 
     /// The score of [`super::Tail::tie`] for this law.
     pub fn tie(&self, alpha: f64, cap: f64, cap_mean: f64, beta: f64) -> Score {
-        let (mean, cvar) = (self.mean(cap_mean), self.cvar(alpha, cap));
-        let var = self.quantile(alpha).min(cap);
+        let (mean, var) = (self.mean(cap_mean), self.quantile(alpha).min(cap));
+        let cvar = self.cvar(alpha, cap).max(var);
         Score { p_cap: 1.0 - self.cdf(cap), var, mean, cvar, tie: mean + beta * cvar }
     }
 

@@ -47,6 +47,8 @@ impl Checkout {
         fs::create_dir(dir.path().join("results")).unwrap();
         symlink(root().join("results/reference"), dir.path().join("results/reference")).unwrap();
         symlink(chats(), dir.path().join("chats.jsonl")).unwrap();
+        symlink(samples(), dir.path().join("samples.csv")).unwrap();
+        symlink(few_lengths(), dir.path().join("lengths.csv")).unwrap();
         Checkout(dir)
     }
 
@@ -66,6 +68,21 @@ fn chats() -> PathBuf {
     }
     println!("../shared/data is not there: the guide's commands run on the two conversations of tests/data");
     root().join("tests/data/traces/lmsys.jsonl")
+}
+
+/// 100 output lengths for each of 164 prompts if the shared data are there, else 20 for each of five.
+#[allow(clippy::print_stdout, reason = "says what was not tested")]
+fn samples() -> PathBuf {
+    let shared = root().join("../shared/data/codet_multisample/humaneval_codegen16b_n100_lengths.csv.gz");
+    if shared.is_file() {
+        return shared;
+    }
+    println!("../shared/data is not there: families of lengths are compared on tests/data");
+    few_lengths()
+}
+
+fn few_lengths() -> PathBuf {
+    root().join("tests/data/lengths/lengths.csv")
 }
 
 #[test]

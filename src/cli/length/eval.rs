@@ -12,19 +12,19 @@ pub struct Args {
     #[arg(long, allow_negative_numbers = true)]
     mu: f64,
     /// Scale of ln(tokens), 0 or more.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     sigma: f64,
     /// Degrees of freedom.
-    #[arg(long, default_value_t = 3.5)]
+    #[arg(long, default_value_t = 3.5, allow_negative_numbers = true)]
     nu: f64,
     /// Largest output, tokens.
-    #[arg(long, value_name = "TOKENS")]
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
     cap: f64,
     /// Cap in the mean alone [default: the cap].
-    #[arg(long, value_name = "TOKENS")]
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
     cap_mean: Option<f64>,
     /// Level of VaR and CVaR, in [0, 1).
-    #[arg(long, default_value_t = 0.9)]
+    #[arg(long, default_value_t = 0.9, allow_negative_numbers = true)]
     alpha: f64,
     /// Weight of CVaR in TIE.
     #[arg(long, default_value_t = 0.1, allow_negative_numbers = true)]

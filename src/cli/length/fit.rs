@@ -18,7 +18,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", default_value = "log-t", value_parser = Family::from_str)]
     family: Family,
     /// Degrees of freedom of log-t [default: 3.5].
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     nu: Option<f64>,
 }
 

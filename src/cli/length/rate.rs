@@ -12,10 +12,10 @@ const LENGTHS: [f64; 7] = [1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0, 1_000
 #[derive(clap::Args)]
 pub struct Args {
     /// Exponent: the density of the stopping chance p goes as p^(a-1) near 0.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     a: f64,
     /// Second parameter of the Beta(a, b) law of p; larger means longer outputs.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     b: f64,
     /// Outputs drawn for Hill's estimate of the exponent from their longest 1 %.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]

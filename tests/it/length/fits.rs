@@ -148,19 +148,19 @@ fn no_grid_point_is_likelier_than_the_fit() {
 fn censored_fits_find_the_law_behind_the_cap() {
     let mut stream = Stream::new(11, 0, "test", 0);
     let truth = LogT { mu: 6.0, sigma: 0.5, nu: 3.5, cap: u32::MAX };
-    let lengths: Vec<u32> = (0..20_000).map(|_| truth.sample(&mut stream)).collect();
+    let lengths: Vec<u32> = (0..6_000).map(|_| truth.sample(&mut stream)).collect();
     for family in [LOG_T, Family::LogTFreeNu] {
         let law = log_t(&fitted(&lengths, Some(500), family));
         close(law.mu, 6.0, 0.01, "mu");
-        close(law.sigma, 0.5, 0.06, "sigma");
-        close(law.nu, 3.5, 0.25, "nu");
+        close(law.sigma, 0.5, 0.08, "sigma");
+        close(law.nu, 3.5, 0.4, "nu");
     }
     let log_normal: Vec<u32> =
-        (0..20_000).map(|_| libm::exp(5.0 + 0.4 * stream.normal()) as u32 + 1).collect();
+        (0..6_000).map(|_| libm::exp(5.0 + 0.4 * stream.normal()) as u32 + 1).collect();
     let Some(Law::LogNormal(law)) = fitted(&log_normal, Some(180), Family::LogNormal).law else { panic!() };
     close(law.mu, 5.0, 0.01, "mu");
     close(law.sigma, 0.4, 0.03, "sigma");
-    let gamma: Vec<u32> = (0..20_000).map(|_| (60.0 * stream.gamma(2.0)) as u32 + 1).collect();
+    let gamma: Vec<u32> = (0..6_000).map(|_| (60.0 * stream.gamma(2.0)) as u32 + 1).collect();
     let Some(Law::Gamma(law)) = fitted(&gamma, Some(150), Family::Gamma).law else { panic!() };
     close(law.shape, 2.0, 0.05, "shape");
     close(law.shape * law.scale, 120.5, 0.03, "mean");

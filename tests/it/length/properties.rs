@@ -64,7 +64,7 @@ proptest! {
         let n = 20_000;
         let at = |i: i32| law.quantile((f64::from(i) + 0.5) / f64::from(n)).min(cap);
         super::close(law.mean(cap), (0..n).map(at).sum::<f64>() / f64::from(n), 1e-4, "mean");
-        prop_assert!(law.mean(cap) <= law.cvar(0.9, cap) && law.cvar(0.9, cap) <= cap);
+        prop_assert!(law.mean(cap) <= law.cvar(0.9, cap) * (1.0 + 1e-12) && law.cvar(0.9, cap) <= cap);
     }
 }
 

