@@ -77,6 +77,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "time",
             "ids",
+            "rng",
             "error",
             "length",
             "trace",
