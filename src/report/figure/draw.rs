@@ -87,8 +87,7 @@ impl Brush<'_> {
 
     fn references(&mut self, panel: &Panel, at: &Placed) {
         let Rect { left, top, right, bottom } = at.frame;
-        let colour = self.theme.ink.mix(self.theme.background, 0.3);
-        let pen = Pen { colour, width: self.theme.px(0.8), dash: &[4.0, 3.0] };
+        let pen = self.theme.guide();
         for reference in &panel.references {
             let ends = match reference.at {
                 At::X(x) if at.x.shows(x) => [(at.x.at(x), bottom), (at.x.at(x), top)],

@@ -91,7 +91,7 @@ fn line_end(panel: &Panel, name: &str, colour: Rgb, x: &Scaled, y: &Scaled) -> O
         match &series.mark {
             Mark::Line(data) | Mark::Step(data) => end = Some(*data.last()?),
             Mark::Band(_) => {}
-            Mark::Points(_) | Mark::Bars(_) | Mark::Heat(_) => return None,
+            Mark::Points(_) | Mark::Bars(_) | Mark::Histogram(_) | Mark::Heat(_) => return None,
         }
     }
     let Some(end) = end else { return Some(None) };

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use super::canvas::Pen;
 use crate::error::{Error, Result};
 
 /// Canvas units per CSS pixel: plotters counts in whole units, and eight of them to a pixel make curves smooth.
@@ -177,6 +178,12 @@ impl Theme {
             shape: SHAPES[index % SHAPES.len()],
             hollow: (index / SHAPES.len()) % 2 == 1,
         }
+    }
+
+    /// Pen of reference lines and guides: thin, grey, dashed.
+    pub fn guide(&self) -> Pen<'static> {
+        let colour = self.ink.mix(self.background, 0.3);
+        Pen { colour, width: self.px(0.8), dash: &[4.0, 3.0] }
     }
 
     /// `colour` moved towards the ink until text in it has the WCAG contrast of 4.5 (with a little to spare).
