@@ -171,7 +171,9 @@ impl Marks<'_> {
             let (top, bottom) = (a.1.min(b.1), a.1.max(b.1));
             if let Some(area) = self.within(Rect { left: a.0, right: b.0, top, bottom }) {
                 canvas.rect(area, Fill::solid(look.colour), &self.tag(series, "bars"));
-                self.brand(area, a.1, look, canvas);
+                if !series.name.is_empty() {
+                    self.brand(area, a.1, look, canvas);
+                }
             }
             self.error_bar(series, d, (a.0 + b.0) / 2.0, self.theme.ink, canvas);
         }

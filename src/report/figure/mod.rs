@@ -24,7 +24,7 @@ mod table;
 use std::path::{Path, PathBuf};
 
 pub use canvas::Svg;
-pub use save::{Picture, save, stored, to_json};
+pub use save::{Picture, put, save, stored, to_json};
 pub use spec::{
     At, Axis, Bins, Datum, FigureSpec, Grid, Intervals, Legend, Mark, Panel, Reference, Scale, Series, Width,
 };

@@ -74,8 +74,11 @@ fn with_extension(stem: &Path, extension: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Writes `path` aside, then renames.
-fn put(path: &Path, bytes: &[u8]) -> Result<PathBuf> {
+/// Writes `path` aside, then renames. Its folder is made if it is not there.
+///
+/// # Errors
+/// I/O.
+pub fn put(path: &Path, bytes: &[u8]) -> Result<PathBuf> {
     if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
         fs::create_dir_all(dir).map_err(|e| Error::io(dir, e))?;
     }
