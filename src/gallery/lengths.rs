@@ -11,6 +11,9 @@ use crate::trace::{self, ReadOptions, TraceRow};
 
 /// Histograms of output lengths with the log-normal law of their mean and variance of logarithms.
 pub fn fit(sources: &[PathBuf], choices: &Choices) -> Result<Drawn> {
+    if !choices.only.is_empty() && !sources.iter().any(|s| s.is_dir()) {
+        return Err(Error::Usage("--only picks runs of result directories; a trace has none".into()));
+    }
     let mut samples: Vec<(String, Vec<f64>)> = Vec::new();
     for path in sources {
         match path.is_dir() {
@@ -20,9 +23,6 @@ pub fn fit(sources: &[PathBuf], choices: &Choices) -> Result<Drawn> {
                     let lengths = requests::read(&group, &["output_tokens"], "every replay writes it")?;
                     samples.push((group.name, lengths.into_iter().next().unwrap_or_default()));
                 }
-            }
-            false if !choices.only.is_empty() => {
-                return Err(Error::Usage("--only picks runs of result directories; a trace has none".into()));
             }
             false => samples.push((short(path), lengths(path)?)),
         }

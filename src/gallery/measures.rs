@@ -109,7 +109,10 @@ impl Measures {
     pub fn name(&self, row: &Row, shown: &[usize]) -> String {
         let varies = |axis: &usize| !shown.contains(axis) && self.values(*axis).len() > 1;
         let rest = (0..self.axes.len()).filter(varies);
-        let part = |axis: usize| format!(", {} {}", words::key(&self.axes[axis]).0, row.at[axis]);
+        let part = |axis: usize| {
+            let key = words::key(&self.axes[axis]).0;
+            format!(", {} {}", key.to_lowercase(), row.at[axis])
+        };
         std::iter::once(row.scheduler.clone()).chain(rest.map(part)).collect()
     }
 

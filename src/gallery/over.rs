@@ -41,7 +41,7 @@ fn over(mut measures: Measures, usual: &[&str], choices: &Choices) -> Result<Dra
     let mut spec = curves_figure(&axis, &panels, measures.intervals(&metrics), choices.width(wide_figure));
     spec.caption = format!("{} Key: {}.", spec.caption, measures.axes[x]);
     if guided {
-        spec.notes.push("Dashed: everything that is offered is served.".to_owned());
+        spec.notes.push("Dashed: equal to the offered load.".to_owned());
     }
     Ok(Drawn { spec, remarks: measures.notes })
 }
@@ -112,12 +112,16 @@ fn panel(measures: &Measures, x: usize, xs: &[f64], metric: usize, choices: &Cho
     let flow = served.unit == "requests/s" && measures.axes[x] == RATE;
     let log = choices.is_log("y", !flow && wide(values(), LOG_METRIC));
     let axis = words::axis(log, &served.label, served.unit);
-    let axis = if log || is_ratio { axis } else { axis.from_zero() };
+    // Differences between large values would vanish above a zero far below.
+    let far = values().fold(f64::INFINITY, f64::min) > FAR * values().fold(0.0, f64::max);
+    let axis = if log || is_ratio || far && !flow { axis } else { axis.from_zero() };
     let best = Reference { at: At::Y(1.0), label: String::new() };
     let guide = if flow { diagonal(xs) } else { Vec::new() };
     Ok(Curves { y: axis, curves, references: if is_ratio { vec![best] } else { Vec::new() }, guide })
 }
 
+/// Curves that stay above this share of their maximum need no zero.
+const FAR: f64 = 0.4;
 /// Curves beyond these cannot be told apart.
 const MOST: usize = 12;
 

@@ -51,7 +51,7 @@ pub fn cdf(sources: &[Source], choices: &Choices) -> Result<Drawn> {
     let groups = groups(sources, &choices.only)?;
     let usual = ["ttft", "tpot", "e2e"].map(str::to_owned);
     let chosen = if choices.y.is_empty() { &usual[..] } else { &choices.y };
-    let mut panels = Vec::new();
+    let (mut panels, mut cut) = (Vec::new(), false);
     for name in chosen {
         let Some(&(_, column, label)) = LATENCIES.iter().find(|l| l.0 == name || l.1 == name) else {
             return Err(Error::unknown("latency", name, LATENCIES.map(|l| l.0)));
@@ -62,7 +62,12 @@ pub fn cdf(sources: &[Source], choices: &Choices) -> Result<Drawn> {
             return Err(nothing(&format!("no request has a {column}")));
         }
         let positive = samples.iter().flat_map(|s| &s.1).all(|&v| v > 0.0);
-        panels.push(Distributions { x: axis(choices.is_log("x", positive), label, "s"), samples });
+        let mut x = axis(choices.is_log("x", positive), label, "s");
+        if let Some(range) = body(&samples, positive) {
+            x.range = Some(range);
+            cut = true;
+        }
+        panels.push(Distributions { x, samples });
     }
     let mut spec = ecdf_figure(&panels, "requests");
     spec.width = choices.width(panels.len() > 1);
@@ -70,7 +75,23 @@ pub fn cdf(sources: &[Source], choices: &Choices) -> Result<Drawn> {
         (spec.columns, spec.plot_height_mm) = (1, Some(30.0));
     }
     spec.notes = pooled(&groups);
+    if cut {
+        spec.notes.push("Where a curve leaves its panel, the slowest 0.1% lie beyond.".to_owned());
+    }
     Ok(Drawn { spec, remarks: Vec::new() })
+}
+
+/// The range up to the largest 99.9th percentile of any sample, where single outliers would take most of the axis.
+fn body(samples: &[(String, Vec<f64>)], positive: bool) -> Option<[f64; 2]> {
+    let all = || samples.iter().flat_map(|s| s.1.iter().copied());
+    let (lo, hi) = (all().fold(f64::INFINITY, f64::min), all().fold(0.0, f64::max));
+    let percentile = |(_, sample): &(String, Vec<f64>)| {
+        let mut sorted = sample.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted.get(sorted.len() * 999 / 1000).copied()
+    };
+    let most = samples.iter().filter_map(percentile).fold(0.0, f64::max);
+    (positive && hi > 2.0 * most && most > lo).then_some([lo * 0.97, most * 1.03])
 }
 
 /// Completion time against output length, one panel per run.
@@ -92,7 +113,7 @@ pub fn completion(sources: &[Source], choices: &Choices) -> Result<Drawn> {
     let log = |side: &str, of: fn(&(f64, f64)) -> f64| choices.is_log(side, all().all(|p| of(p) > 0.0));
     let x = axis(log("x", |p| p.0), "Output length", "tokens");
     let y = axis(log("y", |p| p.1), "Completion time", "s");
-    let mut spec = histogram2d_figure(&x, &y, &clouds, "Requests", choices.width(clouds.len() > 2));
+    let mut spec = histogram2d_figure(&x, &y, true, &clouds, "Requests", choices.width(clouds.len() > 2));
     spec.notes.push("Completion time: from arrival to the last token.".to_owned());
     spec.notes.extend(pooled(&groups));
     Ok(Drawn { spec, remarks: Vec::new() })

@@ -7,12 +7,12 @@ use super::table::Table;
 use super::{Choices, Drawn, nothing};
 use crate::error::{Error, Result};
 use crate::report::curves::{Curves, timeline_figure};
-use crate::report::figure::{Axis, Datum};
+use crate::report::figure::{Axis, Datum, Width};
 
 const STEPS: &str = "replay again with --steps";
 
-/// Points of a curve: what happens within one of them is averaged.
-const SPANS: usize = 300;
+/// Points of a curve in one and two columns: what happens within one of them is averaged.
+const SPANS: [usize; 2] = [110, 220];
 
 /// Names on the command line, columns, labels and units of the states.
 const STATES: [(&str, &str, &str, &str); 4] = [
@@ -29,7 +29,7 @@ struct Step {
     states: Vec<f64>,
 }
 
-/// States over time, one panel each, means over 1/300 of the time, all replicas together.
+/// States over time, one panel each, means over short spans, all replicas together.
 pub fn timeline(sources: &[Source], choices: &Choices) -> Result<Drawn> {
     let groups = groups(sources, &choices.only)?;
     let usual = ["kv", "queue"].map(str::to_owned);
@@ -48,16 +48,18 @@ pub fn timeline(sources: &[Source], choices: &Choices) -> Result<Drawn> {
     if end <= 0.0 {
         return Err(nothing("no step takes any time"));
     }
+    let width = choices.width(true);
+    let spans = SPANS[usize::from(width == Width::TwoColumn)];
     let panel = |(i, state): (usize, &(&str, &str, &str, &str))| Curves {
         y: Axis::linear(state.2, state.3).from_zero(),
-        curves: runs.iter().map(|(name, steps)| ((*name).clone(), means(steps, i, end))).collect(),
+        curves: runs.iter().map(|(name, steps)| ((*name).clone(), means(steps, i, end, spans))).collect(),
         references: Vec::new(),
         guide: Vec::new(),
     };
     let panels: Vec<Curves> = states.iter().enumerate().map(panel).collect();
     let time = Axis::linear("Time", "s").range(0.0, end);
-    let mut spec = timeline_figure(&time, &panels, choices.width(true));
-    spec.notes.push(format!("Means over {} s, all replicas together.", three_digits(end / SPANS as f64)));
+    let mut spec = timeline_figure(&time, &panels, width);
+    spec.notes.push(format!("Means over {} s, all replicas together.", three_digits(end / spans as f64)));
     Ok(Drawn { spec, remarks })
 }
 
@@ -82,13 +84,13 @@ fn read(path: &Path, columns: &[&str]) -> Result<Vec<Step>> {
 
 /// Integral of a state over each span, over its length. A step holds its state while it lasts; between steps a
 /// replica is empty.
-fn means(steps: &[Step], state: usize, end: f64) -> Vec<Datum> {
-    let width = end / SPANS as f64;
-    let mut sums = vec![0.0; SPANS];
+fn means(steps: &[Step], state: usize, end: f64, spans: usize) -> Vec<Datum> {
+    let width = end / spans as f64;
+    let mut sums = vec![0.0; spans];
     for step in steps {
         let until = step.start + step.duration;
-        let first = ((step.start / width) as usize).min(SPANS - 1);
-        let last = ((until / width) as usize).min(SPANS - 1);
+        let first = ((step.start / width) as usize).min(spans - 1);
+        let last = ((until / width) as usize).min(spans - 1);
         for (i, sum) in sums.iter_mut().enumerate().take(last + 1).skip(first) {
             let (from, to) = (i as f64 * width, (i + 1) as f64 * width);
             let shared = until.min(to) - step.start.max(from);
@@ -113,7 +115,7 @@ mod tests {
     fn nothing_is_lost_between_spans() {
         let step = |start: f64, duration: f64, state: f64| Step { start, duration, states: vec![state] };
         let steps = [step(0.0, 2.5, 3.0), step(2.5, 0.1, 8.0), step(4.0, 6.0, 1.0)];
-        let total: f64 = means(&steps, 0, 10.0).iter().map(|d| d.y * 10.0 / SPANS as f64).sum();
+        let total: f64 = means(&steps, 0, 10.0, 37).iter().map(|d| d.y * 10.0 / 37.0).sum();
         assert!((total - (7.5 + 0.8 + 6.0)).abs() < 1e-9, "{total}");
     }
 }

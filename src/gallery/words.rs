@@ -71,7 +71,7 @@ pub fn key(name: &str) -> (String, &'static str) {
         _ => {
             // The whole key is in the caption; on an axis its last two parts fit.
             let parts: Vec<&str> = name.split('.').filter(|p| p.parse::<u32>().is_err()).collect();
-            (parts[parts.len().saturating_sub(2)..].join(" ").replace('_', " "), "")
+            (capital(&parts[parts.len().saturating_sub(2)..].join(" ").replace('_', " ")), "")
         }
     }
 }
@@ -101,6 +101,6 @@ mod tests {
         let words = metric("time_to_k_s");
         assert_eq!((words.label.as_str(), words.unit), ("Time to k", "s"));
         assert_eq!(metric("useful_tokens_per_s").better, Better::High);
-        assert_eq!(key("predictor.sigma").0, "predictor sigma");
+        assert_eq!(key("predictor.sigma").0, "Predictor sigma");
     }
 }

@@ -29,25 +29,19 @@ pub fn calibration_figure(all: &[Predictions], what: &str, unit: &str, of: &str,
         all.iter().map(|p| (p.name.as_str(), groups(&p.pairs))).collect();
     let sizes = || grouped.iter().flat_map(|(_, g)| g).map(|g| g.len() as u64);
     let n = [sizes().min().unwrap_or(0), sizes().max().unwrap_or(0)];
-    let residuals = "Dashed: perfect predictions. Right panel: median, and 10% and 90% quantile. Groups hold \
-                     equally many predictions.";
+    let place = if width == Width::OneColumn { "Lowest" } else { "Right" };
+    let note = format!(
+        "Predictions of {what}, in groups of equal size. Dashed: perfect. {place} panel: median, 10% and 90% quantile."
+    );
     FigureSpec {
         width,
         columns: if width == Width::OneColumn { 1 } else { 3 },
         plot_height_mm: (width == Width::OneColumn).then_some(34.0),
-        panels: vec![
-            reliability(&grouped, what, unit),
-            coverage(all, what, of),
-            residual(&grouped, what, unit),
-        ],
+        panels: vec![reliability(&grouped, unit), coverage(all, of), residual(&grouped, unit)],
         legend: Legend::Outside,
         intervals: Some(Intervals { level: 0.95, n, of: format!("{of} per point") }),
         caption: format!("Predicted against observed {what}, coverage of factors, and residuals."),
-        notes: vec![if width == Width::OneColumn {
-            residuals.replace("Right", "Lowest")
-        } else {
-            residuals.to_owned()
-        }],
+        notes: vec![note],
         ..FigureSpec::default()
     }
 }
@@ -77,7 +71,7 @@ fn mean(values: impl Iterator<Item = f64>, n: usize) -> f64 {
     values.sum::<f64>() / n as f64
 }
 
-fn reliability(grouped: &Grouped<'_>, what: &str, unit: &str) -> Panel {
+fn reliability(grouped: &Grouped<'_>, unit: &str) -> Panel {
     let point = |g: &Vec<(f64, f64)>| {
         let n = g.len();
         let (x, y) = (mean(g.iter().map(|p| p.0), n), mean(g.iter().map(|p| p.1), n));
@@ -96,14 +90,14 @@ fn reliability(grouped: &Grouped<'_>, what: &str, unit: &str) -> Panel {
     let diagonal = [ends(f64::min, f64::INFINITY), ends(f64::max, 0.0)].map(|v| Datum::new(v, v));
     let guide = Series::new("", Mark::Line(diagonal.to_vec()));
     Panel {
-        x: Axis::log(&format!("Predicted {what}"), unit),
-        y: Axis::log(&format!("Mean observed {what}"), unit),
+        x: Axis::log("Predicted", unit),
+        y: Axis::log("Mean observed", unit),
         series: std::iter::once(guide).chain(named).collect(),
         ..Panel::default()
     }
 }
 
-fn coverage(all: &[Predictions], what: &str, of: &str) -> Panel {
+fn coverage(all: &[Predictions], of: &str) -> Panel {
     let curve = |p: &Predictions| {
         let mut errors: Vec<f64> = p.pairs.iter().map(|(x, y)| (y / x).max(x / y)).collect();
         errors.sort_by(f64::total_cmp);
@@ -116,14 +110,14 @@ fn coverage(all: &[Predictions], what: &str, of: &str) -> Panel {
         Series::new(&p.name, Mark::Line((0..FACTORS.1).map(point).collect()))
     };
     Panel {
-        x: Axis::log(&format!("Factor around the predicted {what}"), "").range(1.0, FACTORS.0),
-        y: Axis::linear(&format!("Fraction of {of} within"), "").range(0.0, 1.0),
+        x: Axis::log("Within this factor of predicted", "").range(1.0, FACTORS.0),
+        y: Axis::linear(&format!("Fraction of {of}"), "").range(0.0, 1.0),
         series: all.iter().map(curve).collect(),
         ..Panel::default()
     }
 }
 
-fn residual(grouped: &Grouped<'_>, what: &str, unit: &str) -> Panel {
+fn residual(grouped: &Grouped<'_>, unit: &str) -> Panel {
     let quantile = |g: &[(f64, f64)], share: f64| {
         let mut ratios: Vec<f64> = g.iter().map(|(x, y)| y / x).collect();
         ratios.sort_by(f64::total_cmp);
@@ -139,7 +133,7 @@ fn residual(grouped: &Grouped<'_>, what: &str, unit: &str) -> Panel {
     let (lo, hi) = x().fold((f64::INFINITY, 0.0f64), |(a, b), v| (a.min(v), b.max(v)));
     let guide = Series::new("", Mark::Line(vec![Datum::new(lo, 1.0), Datum::new(hi, 1.0)]));
     Panel {
-        x: Axis::log(&format!("Predicted {what}"), unit),
+        x: Axis::log("Predicted", unit),
         y: Axis::log("Observed / predicted", ""),
         series: std::iter::once(guide).chain(named).collect(),
         ..Panel::default()

@@ -20,6 +20,8 @@ pub struct Cloud {
     pub points: Vec<(f64, f64)>,
 }
 
+/// Height of the plot areas where there are several rows, mm.
+const ROW_MM: f64 = 36.0;
 /// Columns and rows of a two-dimensional histogram.
 const CELLS: [usize; 2] = [36, 30];
 
@@ -30,6 +32,7 @@ pub fn heat_figure(x: &Axis, y: &Axis, colour: Axis, fields: Vec<Field>, width: 
         4 => 2,
         n => n.clamp(1, most),
     };
+    let rows = fields.len().div_ceil(columns);
     let panel = |f: Field| Panel {
         label: f.label,
         x: x.clone(),
@@ -42,6 +45,7 @@ pub fn heat_figure(x: &Axis, y: &Axis, colour: Axis, fields: Vec<Field>, width: 
         columns,
         caption: format!("{} over {} and {}.", colour.label, x.label, y.label),
         panels: fields.into_iter().map(panel).collect(),
+        plot_height_mm: (rows > 1 && width == Width::TwoColumn).then_some(ROW_MM),
         share_x: true,
         share_y: true,
         legend: Legend::None,
@@ -51,19 +55,28 @@ pub fn heat_figure(x: &Axis, y: &Axis, colour: Axis, fields: Vec<Field>, width: 
 }
 
 /// How many pairs of each cloud lie in each cell, one panel per cloud, with Spearman's rank correlation in the facet
-/// label. `of` names what is counted ("Requests"). Cells without any stay empty.
-pub fn histogram2d_figure(x: &Axis, y: &Axis, clouds: &[Cloud], of: &str, width: Width) -> FigureSpec {
+/// label. `of` names what is counted ("Requests"). Cells without any stay empty. `whole`: x counts things, and no
+/// edge falls on a value.
+pub fn histogram2d_figure(
+    x: &Axis,
+    y: &Axis,
+    whole: bool,
+    clouds: &[Cloud],
+    of: &str,
+    width: Width,
+) -> FigureSpec {
     let all = || clouds.iter().flat_map(|c| c.points.iter().copied());
-    let x_edges = edges(all().map(|p| p.0), x.scale, CELLS[0]);
-    let y_edges = edges(all().map(|p| p.1), y.scale, CELLS[1]);
+    let x_edges = edges(all().map(|p| p.0), x.scale, whole, CELLS[0]);
+    let y_edges = edges(all().map(|p| p.1), y.scale, false, CELLS[1]);
     let field = |cloud: &Cloud| {
-        let rho = spearman(&cloud.points)
-            .map_or_else(|| "Spearman ρ undefined".to_owned(), |r| format!("Spearman ρ = {}", signed(r)));
+        let rho =
+            spearman(&cloud.points).map_or_else(|| "ρ undefined".to_owned(), |r| format!("ρ={}", signed(r)));
         let label = cloud.label.as_ref().map_or_else(|| rho.clone(), |l| format!("{l}: {rho}"));
         Field { label: Some(label), grid: counted(&cloud.points, &x_edges, &y_edges) }
     };
     let colour = Axis::log(&format!("{of} per cell"), "");
-    heat_figure(x, y, colour, clouds.iter().map(field).collect(), width)
+    let spec = heat_figure(x, y, colour, clouds.iter().map(field).collect(), width);
+    FigureSpec { notes: vec!["ρ: Spearman's rank correlation.".to_owned()], ..spec }
 }
 
 /// Two digits with a typographic minus.
@@ -71,22 +84,31 @@ fn signed(value: f64) -> String {
     format!("{:.2}", value + 0.0).replace('-', "−")
 }
 
-/// `n` equal steps, of the value or its logarithm, from the least to the greatest of `values`.
-fn edges(values: impl Iterator<Item = f64>, scale: Scale, n: usize) -> Vec<f64> {
-    let (lo, hi) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
+/// At most `n` equal steps, of the value or its logarithm, from the least to the greatest of `values`. Edges between
+/// `whole` numbers lie half way, so that no step is without a number of its own.
+pub(super) fn edges(values: impl Iterator<Item = f64>, scale: Scale, whole: bool, n: usize) -> Vec<f64> {
+    let margin = if whole { 0.5 } else { 0.0 };
+    let (lo, hi) =
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v - margin), b.max(v + margin)));
     let (lo, hi) = match (lo < hi, scale) {
         (true, _) => (lo, hi),
         (false, _) if lo > hi => (1.0, 2.0),
         (false, Scale::Log) => (lo / 2.0, hi * 2.0),
         (false, Scale::Linear) => (lo - 0.5, hi + 0.5),
     };
-    let at = |i: usize| match (i, scale) {
-        (0, _) => lo,
-        (i, _) if i == n => hi,
-        (i, Scale::Linear) => lo + (hi - lo) * i as f64 / n as f64,
-        (i, Scale::Log) => lo * libm::pow(hi / lo, i as f64 / n as f64),
+    let between = |i: usize| {
+        let share = i as f64 / n as f64;
+        let edge = match scale {
+            Scale::Linear => lo + (hi - lo) * share,
+            Scale::Log => lo * libm::pow(hi / lo, share),
+        };
+        if whole { libm::floor(edge) + 0.5 } else { edge }
     };
-    (0..=n).map(at).collect()
+    let mut edges = vec![lo];
+    edges.extend((1..n).map(between).filter(|&e| lo < e && e < hi));
+    edges.push(hi);
+    edges.dedup();
+    edges
 }
 
 fn counted(points: &[(f64, f64)], x_edges: &[f64], y_edges: &[f64]) -> Grid {
@@ -145,8 +167,8 @@ mod tests {
     #[test]
     fn every_point_is_counted_once() {
         let points: Vec<(f64, f64)> = (1..500).map(|i| (f64::from(i), f64::from(i % 37 + 1))).collect();
-        let x = edges(points.iter().map(|p| p.0), Scale::Log, 12);
-        let y = edges(points.iter().map(|p| p.1), Scale::Linear, 9);
+        let x = edges(points.iter().map(|p| p.0), Scale::Log, true, 12);
+        let y = edges(points.iter().map(|p| p.1), Scale::Linear, false, 9);
         let grid = counted(&points, &x, &y);
         assert_eq!(grid.values.iter().flatten().sum::<f64>(), 499.0);
     }

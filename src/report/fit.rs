@@ -1,5 +1,6 @@
 //! Histograms with fitted densities drawn over them.
 
+use super::cells::edges;
 use super::figure::{Axis, Bins, Datum, FigureSpec, Legend, Mark, Panel, Scale, Series, Width};
 
 /// A fitted law.
@@ -73,22 +74,12 @@ fn series(fitted: &Fitted, log: bool, whole: bool, observed: &str) -> Vec<Series
 fn histogram(sample: &[f64], log: bool, whole: bool) -> Bins {
     let mut sorted = sample.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let (Some(&least), Some(&most)) = (sorted.first(), sorted.last()) else {
+    if sorted.is_empty() {
         return Bins { edges: Vec::new(), heights: Vec::new() };
-    };
-    let margin = if whole { 0.5 } else { 0.0 };
-    let (lo, mut hi) = (least - margin, most + margin);
-    if lo >= hi {
-        hi = lo + lo.abs().max(1.0) * 0.01;
     }
-    let place = |i: usize| {
-        let share = i as f64 / COLUMNS as f64;
-        let edge = if log { lo * libm::pow(hi / lo, share) } else { lo + (hi - lo) * share };
-        if whole { libm::floor(edge) + 0.5 } else { edge }
-    };
-    let mut edges: Vec<f64> = (0..=COLUMNS).map(place).collect();
-    (edges[0], edges[COLUMNS]) = (lo, hi);
-    edges.dedup();
+    let scale = if log { Scale::Log } else { Scale::Linear };
+    let edges = edges(sorted.iter().copied(), scale, whole, COLUMNS);
+    let hi = edges[edges.len() - 1];
     let below = |edge: f64| sorted.partition_point(|&v| v < edge);
     let height = |w: &[f64]| {
         let count = if w[1] >= hi { sorted.len() } else { below(w[1]) } - below(w[0]);

@@ -48,16 +48,20 @@ pub fn pareto_figure(
         front(&all, [x_better, y_better]).iter().map(|p| Datum::new(p.0, p.1)).collect();
     // Steps hold a point's level until the next x: from the better x towards the worse.
     stair.reverse();
+    // From the first point towards worse y, from the last towards worse x, as far as there are points.
+    let worst = |better: Better, values: &mut dyn Iterator<Item = f64>| match better {
+        Better::Low => values.fold(f64::NEG_INFINITY, f64::max),
+        Better::High => values.fold(f64::INFINITY, f64::min),
+    };
+    if let (Some(&first), Some(&last)) = (stair.first(), stair.last()) {
+        stair.insert(0, Datum::new(first.x, worst(y_better, &mut all.iter().map(|p| p.1))));
+        stair.push(Datum::new(worst(x_better, &mut all.iter().map(|p| p.0)), last.y));
+    }
     let guide = Series::new("", Mark::Step(stair));
     let named = points.iter().map(|(name, p)| Series::new(name, Mark::Points(p.clone())));
     let word = |b: Better| if b == Better::Low { "low" } else { "high" };
-    let wanted = format!(
-        "Dashed: Pareto front ({} {} and {} {} are better)",
-        word(x_better),
-        x.label,
-        word(y_better),
-        y.label
-    );
+    let (for_x, for_y) = (word(x_better), word(y_better));
+    let wanted = format!("Dashed: Pareto front. Better: {} {for_x}, {} {for_y}.", x.label, y.label);
     FigureSpec {
         width,
         caption: format!("{} against {}, with the Pareto front.", y.label, x.label),

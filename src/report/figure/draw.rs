@@ -125,11 +125,14 @@ impl Brush<'_> {
         for (value, text) in &at.x_words.ticks.major {
             let x = at.x.at(*value);
             self.stroke((x, bottom), (x, bottom + theme.px(TICK_PX)), SPINE_PX, theme.ink);
+            if !at.x_words.labelled {
+                continue;
+            }
             if at.x_words.upward {
                 widest = widest.max(super::face::width_em(text) * theme.small);
                 let at = (centred(x, theme.small), labels);
                 self.label(text, at, Anchor::End, theme.small, theme.ink, true);
-            } else if at.x_words.labelled {
+            } else {
                 for (i, line) in text.lines().enumerate() {
                     let baseline = labels + (ASCENT_EM + i as f64 * LEADING_EM) * theme.small;
                     self.word(line, (x, baseline), Anchor::Middle, theme.small);

@@ -9,6 +9,7 @@ use super::style::{Look, Rgb, Shape, Theme};
 
 /// Width of lines, in CSS pixels of paper size.
 pub(super) const LINE_PX: f64 = 1.3;
+const ERROR_PX: f64 = 0.9;
 /// Opacity of bands.
 pub(super) const BAND_OPACITY: f64 = 0.2;
 const MARKER_PX: f64 = 2.0;
@@ -139,7 +140,8 @@ impl Marks<'_> {
     fn scatter(&self, series: &Series, data: &[Datum], canvas: &mut dyn Canvas) {
         let look = self.look(series);
         for d in data {
-            self.error_bar(series, d, self.at.x.at(d.x), look.colour, canvas);
+            let pen = Pen::solid(look.colour, self.theme.px(ERROR_PX));
+            self.error_bar(d, self.at.x.at(d.x), pen, &self.tag(series, "interval"), canvas);
             let point = self.point(d.x, d.y);
             if self.shows(point) {
                 marker(point, look, self.theme, &self.tag(series, "points"), canvas);
@@ -148,15 +150,14 @@ impl Marks<'_> {
     }
 
     /// A vertical line over the interval with a cap at each end that is in the frame.
-    fn error_bar(&self, series: &Series, d: &Datum, x: f64, colour: Rgb, canvas: &mut dyn Canvas) {
+    fn error_bar(&self, d: &Datum, x: f64, pen: Pen<'_>, tag: &str, canvas: &mut dyn Canvas) {
         let Some(ends) = d.interval else { return };
-        let pen = Pen::solid(colour, self.theme.px(0.9));
         let half = self.theme.px(2.0);
         let [lo, hi] = ends.map(|v| self.at.y.at(v));
         let caps = [lo, hi].map(|y| [(x - half, y), (x + half, y)]);
         for stroke in [[(x, lo), (x, hi)], caps[0], caps[1]] {
             for part in clip::path(&stroke, self.view()) {
-                canvas.polyline(&part, &pen, &self.tag(series, "interval"));
+                canvas.polyline(&part, &pen, tag);
             }
         }
     }
@@ -175,7 +176,11 @@ impl Marks<'_> {
                     self.brand(area, a.1, look, canvas);
                 }
             }
-            self.error_bar(series, d, (a.0 + b.0) / 2.0, self.theme.ink, canvas);
+            // A rim of the page's colour, so that the bar's own never hides it.
+            let rim = Pen::solid(self.theme.background, self.theme.px(ERROR_PX * 2.4));
+            let pen = Pen::solid(self.theme.ink, self.theme.px(ERROR_PX));
+            self.error_bar(d, (a.0 + b.0) / 2.0, rim, "", canvas);
+            self.error_bar(d, (a.0 + b.0) / 2.0, pen, &self.tag(series, "interval"), canvas);
         }
     }
 
@@ -304,7 +309,8 @@ pub(super) fn sample(
     let middle = (area.top + area.bottom) / 2.0;
     let centre = ((area.left + area.right) / 2.0, middle);
     let line = has(|m| matches!(m, Mark::Line(_) | Mark::Step(_)));
-    if has(|m| matches!(m, Mark::Band(_))) || line && has(Mark::has_intervals) {
+    let banded = |m: &Mark| matches!(m, Mark::Line(_) | Mark::Step(_)) && m.has_intervals();
+    if has(|m| matches!(m, Mark::Band(_))) || has(banded) {
         canvas.rect(area, Fill { colour: look.colour, opacity: BAND_OPACITY }, "");
     }
     if has(|m| matches!(m, Mark::Histogram(_))) {

@@ -139,8 +139,8 @@ pub(super) struct Key {
 
 /// Width of the sample of a legend entry, in CSS pixels of paper size: a dash pattern needs more than a marker.
 pub(super) fn sample_px(spec: &FigureSpec) -> f64 {
-    let mut marks = spec.panels.iter().flat_map(|p| &p.series).map(|s| &s.mark);
-    if marks.any(|m| matches!(m, Mark::Line(_) | Mark::Step(_))) { 21.0 } else { 9.0 }
+    let mut named = spec.panels.iter().flat_map(|p| &p.series).filter(|s| !s.name.is_empty());
+    if named.any(|s| matches!(s.mark, Mark::Line(_) | Mark::Step(_))) { 21.0 } else { 9.0 }
 }
 
 /// Between a sample and its name.
