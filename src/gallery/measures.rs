@@ -256,7 +256,7 @@ fn points(path: &Path, made_by: &'static str) -> Result<Measures> {
     };
     let rows = runs.into_iter().map(row).collect();
     let notes = (left_out > 0)
-        .then(|| format!("{}: {left_out} runs that did not complete are left out", path.display()));
+        .then(|| format!("{}: runs that did not complete, and are left out: {left_out}", path.display()));
     Ok(Measures { axes: axis_names, metrics: metric_names, rows, notes: notes.into_iter().collect() })
 }
 

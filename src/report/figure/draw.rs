@@ -217,7 +217,8 @@ impl Brush<'_> {
             let share = |i: usize| i as f64 / SLICES as f64;
             let (bottom, top) = (area.bottom - share(i) * height, area.bottom - share(i + 1) * height);
             let colour = theme.heat((share(i) + share(i + 1)) / 2.0);
-            self.canvas.rect(Rect { top, bottom, ..area }, Fill::solid(colour), "");
+            let tag = format!("data-kind=\"slice\" data-value=\"{}\"", bar.scale.value((top + bottom) / 2.0));
+            self.canvas.rect(Rect { top, bottom, ..area }, Fill::solid(colour), &tag);
         }
         self.y_ticks(&bar.words, &bar.scale, area.right, 1.0);
         let lines = bar.words.title.len() as f64;

@@ -141,6 +141,8 @@ pub(super) struct Theme {
     pub ink: Rgb,
     pub grid: Rgb,
     palette: [Rgb; 8],
+    /// Share of the colour map that is left out at its dark end, which a dark page would swallow.
+    darkest: f64,
 }
 
 impl Theme {
@@ -157,7 +159,8 @@ impl Theme {
             }
             Style::Dark => (Rgb(20, 23, 28), Rgb(226, 229, 233), Rgb(50, 55, 63), ON_DARK),
         };
-        Theme { zoom, text, small, note, background, ink, grid, palette }
+        let darkest = if style == Style::Dark { 0.14 } else { 0.0 };
+        Theme { zoom, text, small, note, background, ink, grid, palette, darkest }
     }
 
     /// `px` CSS pixels of paper size in canvas units.
@@ -194,7 +197,8 @@ impl Theme {
 
     /// Colour of the share `t` in 0..=1 of the colour axis.
     pub fn heat(&self, t: f64) -> Rgb {
-        let at = t.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f64;
+        let from = self.darkest;
+        let at = (from + (1.0 - from) * t.clamp(0.0, 1.0)) * (VIRIDIS.len() - 1) as f64;
         let i = (at as usize).min(VIRIDIS.len() - 2);
         VIRIDIS[i].mix(VIRIDIS[i + 1], at - i as f64)
     }
