@@ -213,21 +213,24 @@ impl Measures {
 /// Columns of a file of runs that are neither axis nor metric.
 const PLAIN: [&str; 7] = ["point", "scheduler", "replicate", "seed", "status", "reason", "digest"];
 
+/// The runs of one configuration: its values, metric by metric.
+struct Runs {
+    scheduler: String,
+    at: Vec<String>,
+    values: Vec<Vec<f64>>,
+    n: u64,
+}
+
 /// A row per run: of a sweep (`points.csv`), or of a replay's load list (`load.csv`).
 fn points(path: &Path, made_by: &'static str) -> Result<Measures> {
     let table = Table::open(path, made_by)?;
-    let scheduler = table.column("scheduler")?;
-    let status = table.find("status");
-    let mut columns: Vec<usize> =
-        (0..table.header().len()).filter(|&i| !PLAIN.contains(&table.header()[i].as_str())).collect();
+    let header = table.header().to_vec();
+    let (scheduler, status) = (table.column("scheduler")?, table.find("status"));
+    let mut axes: Vec<usize> = (0..header.len()).filter(|&i| !PLAIN.contains(&header[i].as_str())).collect();
     // Axes come first, metrics after them; the load list has its one axis in front of everything.
-    let first = columns.iter().position(|&i| words::is_metric(&table.header()[i])).unwrap_or(columns.len());
-    let metrics = columns.split_off(first);
-    let axes = columns;
-    let name = |&i: &usize| table.header()[i].clone();
-    let key = |i: &usize| if name(i) == "rate_rps" { RATE.to_owned() } else { name(i) };
-    let (axis_names, metric_names) = (axes.iter().map(key).collect(), metrics.iter().map(name).collect());
-    let mut runs: Vec<(String, Vec<String>, Vec<Vec<f64>>, u64)> = Vec::new();
+    let first = axes.iter().position(|&i| words::is_metric(&header[i])).unwrap_or(axes.len());
+    let metrics = axes.split_off(first);
+    let mut all: Vec<Runs> = Vec::new();
     let mut left_out = 0;
     table.each(|row| {
         if status.is_some_and(|s| !["ok", "completed"].contains(&row.text(s))) {
@@ -236,28 +239,34 @@ fn points(path: &Path, made_by: &'static str) -> Result<Measures> {
         }
         let at: Vec<String> = axes.iter().map(|&i| row.text(i).to_owned()).collect();
         let who = row.text(scheduler);
-        let slot = runs.iter().position(|r| r.0 == who && r.1 == at).unwrap_or_else(|| {
-            runs.push((who.to_owned(), at, vec![Vec::new(); metrics.len()], 0));
-            runs.len() - 1
+        let slot = all.iter().position(|r| r.scheduler == who && r.at == at).unwrap_or_else(|| {
+            all.push(Runs { scheduler: who.to_owned(), at, values: vec![Vec::new(); metrics.len()], n: 0 });
+            all.len() - 1
         });
-        runs[slot].3 += 1;
-        for (values, &column) in runs[slot].2.iter_mut().zip(&metrics) {
+        all[slot].n += 1;
+        for (values, &column) in all[slot].values.iter_mut().zip(&metrics) {
             values.extend(row.number(column)?);
         }
         Ok(())
     })?;
-    // A mean over fewer replicates than its neighbours have is no mean of the configuration.
-    let whole = |v: &Vec<f64>, n: u64| if v.len() as u64 == n { Estimate::of(v) } else { None };
-    let row = |(scheduler, at, values, n): (String, Vec<String>, Vec<Vec<f64>>, u64)| Row {
-        scheduler,
-        at,
-        values: values.iter().map(|v| whole(v, n)).collect(),
-        n,
-    };
-    let rows = runs.into_iter().map(row).collect();
-    let notes = (left_out > 0)
-        .then(|| format!("{}: runs that did not complete, and are left out: {left_out}", path.display()));
-    Ok(Measures { axes: axis_names, metrics: metric_names, rows, notes: notes.into_iter().collect() })
+    let key = |&i: &usize| if header[i] == "rate_rps" { RATE.to_owned() } else { header[i].clone() };
+    let what = "runs that did not complete, and are left out";
+    let notes = (left_out > 0).then(|| format!("{}: {what}: {left_out}", path.display()));
+    Ok(Measures {
+        axes: axes.iter().map(key).collect(),
+        metrics: metrics.iter().map(|&i| header[i].clone()).collect(),
+        rows: all.into_iter().map(Runs::row).collect(),
+        notes: notes.into_iter().collect(),
+    })
+}
+
+impl Runs {
+    /// Means and intervals. A mean over fewer replicates than there are is no mean of the configuration.
+    fn row(self) -> Row {
+        let whole = |v: &Vec<f64>| if v.len() as u64 == self.n { Estimate::of(v) } else { None };
+        let values = self.values.iter().map(whole).collect();
+        Row { scheduler: self.scheduler, at: self.at, values, n: self.n }
+    }
 }
 
 /// `comparison.csv`: a row per scheduler, each metric followed by its interval.

@@ -40,6 +40,9 @@ fn over(mut measures: Measures, usual: &[&str], choices: &Choices) -> Result<Dra
     let guided = panels.iter().any(|p| !p.guide.is_empty());
     let mut spec = curves_figure(&axis, &panels, measures.intervals(&metrics), choices.width(wide_figure));
     spec.caption = format!("{} Key: {}.", spec.caption, measures.axes[x]);
+    if metrics.iter().any(|&m| is_ratio(&measures.metrics[m])) {
+        spec.notes.push("Ratios of mean end-to-end latencies; dashed: 1.".to_owned());
+    }
     if guided {
         spec.notes.push("Dashed: equal to the offered load.".to_owned());
     }
@@ -103,7 +106,6 @@ fn panel(measures: &Measures, x: usize, xs: &[f64], metric: usize, choices: &Cho
         return Err(Error::Usage(format!("{what}; keep some with --only LABELS or --where KEY=VALUE")));
     }
     let name = measures.metrics[metric].as_str();
-    let is_ratio = name.starts_with("ratio_");
     let values = || measures.rows.iter().filter_map(|r| r.values[metric]).flat_map(|e| e.ends());
     if values().next().is_none() {
         return Err(nothing(&format!("no run has a value of {name}")));
@@ -114,16 +116,20 @@ fn panel(measures: &Measures, x: usize, xs: &[f64], metric: usize, choices: &Cho
     let axis = words::axis(log, &served.label, served.unit);
     // Differences between large values would vanish above a zero far below.
     let far = values().fold(f64::INFINITY, f64::min) > FAR * values().fold(0.0, f64::max);
-    let axis = if log || is_ratio || far && !flow { axis } else { axis.from_zero() };
+    let axis = if log || is_ratio(name) || far && !flow { axis } else { axis.from_zero() };
     let best = Reference { at: At::Y(1.0), label: String::new() };
     let guide = if flow { diagonal(xs) } else { Vec::new() };
-    Ok(Curves { y: axis, curves, references: if is_ratio { vec![best] } else { Vec::new() }, guide })
+    Ok(Curves { y: axis, curves, references: if is_ratio(name) { vec![best] } else { Vec::new() }, guide })
 }
 
 /// Curves that stay above this share of their maximum need no zero.
 const FAR: f64 = 0.4;
 /// Curves beyond these cannot be told apart.
 const MOST: usize = 12;
+
+fn is_ratio(metric: &str) -> bool {
+    ["ratio_best_known", "ratio_lower_bound"].contains(&metric)
+}
 
 /// From the least to the largest load.
 fn diagonal(xs: &[f64]) -> Vec<Datum> {

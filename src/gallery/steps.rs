@@ -98,7 +98,10 @@ fn means(steps: &[Step], state: usize, end: f64, spans: usize) -> Vec<Datum> {
         }
     }
     let point = |(i, sum): (usize, f64)| Datum::new(i as f64 * width, sum / width);
-    sums.into_iter().enumerate().map(point).collect()
+    let mut points: Vec<Datum> = sums.into_iter().enumerate().map(point).collect();
+    // The last mean holds up to the end.
+    points.extend(points.last().map(|last| Datum::new(end, last.y)));
+    points
 }
 
 /// A number with three digits that count.
@@ -115,7 +118,7 @@ mod tests {
     fn nothing_is_lost_between_spans() {
         let step = |start: f64, duration: f64, state: f64| Step { start, duration, states: vec![state] };
         let steps = [step(0.0, 2.5, 3.0), step(2.5, 0.1, 8.0), step(4.0, 6.0, 1.0)];
-        let total: f64 = means(&steps, 0, 10.0, 37).iter().map(|d| d.y * 10.0 / 37.0).sum();
+        let total: f64 = means(&steps, 0, 10.0, 37)[..37].iter().map(|d| d.y * 10.0 / 37.0).sum();
         assert!((total - (7.5 + 0.8 + 6.0)).abs() < 1e-9, "{total}");
     }
 }

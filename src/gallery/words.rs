@@ -32,8 +32,8 @@ const METRICS: &[(&str, &str, &str, Better)] = &[
     ("slowdown_mean", "Mean slowdown", "", Better::Low),
     ("slowdown_p99", "P99 slowdown", "", Better::Low),
     ("preemptions", "Preemptions", "", Better::Low),
-    ("ratio_best_known", "Mean E2E latency / best known", "", Better::Low),
-    ("ratio_lower_bound", "Mean E2E latency / lower bound", "", Better::Low),
+    ("ratio_best_known", "Ratio to best known", "", Better::Low),
+    ("ratio_lower_bound", "Ratio to lower bound", "", Better::Low),
 ];
 
 /// Endings of metrics that are in no list, with unit and wanted end.
