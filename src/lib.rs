@@ -9,6 +9,7 @@ pub mod contract;
 pub mod digest;
 pub mod engine;
 pub mod error;
+pub mod gallery;
 pub mod ids;
 pub mod kv;
 pub mod latency;

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "wall clock and terminal belong here")]
 
 mod console;
+mod figure;
 mod length;
 mod misc;
 mod profile;
@@ -38,6 +39,7 @@ enum Command {
     Replay(Box<replay::Args>),
     Verify(misc::VerifyArgs),
     Schedulers(schedulers::Args),
+    Figure(Box<figure::Args>),
     /// Look at traces, convert them, make them up, join two.
     Trace(trace::Args),
     /// List latency profiles, show one, build one from a model configuration.
@@ -85,6 +87,7 @@ fn dispatch(command: &Command, registry: &Registry, console: &Console) -> Result
         Command::Replay(args) => replay::run(args, registry, console),
         Command::Verify(args) => misc::verify(args, registry, console),
         Command::Schedulers(args) => schedulers::run(args, registry, console),
+        Command::Figure(args) => figure::run(args, console),
         Command::Schema(args) => misc::schema(args, console),
         Command::Completions(args) => misc::completions(args, console),
         Command::Man => misc::man(console),

@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use checks::check_data;
 use reader::{Drawn, Word};
 
-mod checks;
-mod reader;
+pub mod checks;
+pub mod reader;
 
 const STYLES: [Style; 3] = [Style::Paper, Style::Slides, Style::Dark];
 const SCHEDULERS: [&str; 5] = ["fcfs", "sjf-oracle", "sjf-predicted", "aging", "tie-sjf"];

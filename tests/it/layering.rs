@@ -53,6 +53,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("metrics", &["time", "ids", "error", "record", "workload"]),
     ("report", &["error"]),
+    ("gallery", &["error", "trace", "metrics", "report"]),
     ("scenario", &["error", "trace", "workload", "latency", "predict", "scheduler", "engine", "metrics"]),
     (
         "replay",
@@ -91,6 +92,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "report",
             "scenario",
             "replay",
+            "gallery",
             "contract",
         ],
     ),

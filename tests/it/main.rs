@@ -7,6 +7,7 @@ mod docs;
 mod dynamo;
 mod engine;
 mod figures;
+mod gallery;
 mod hidden;
 mod invariants;
 mod keys;

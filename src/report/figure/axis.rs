@@ -27,6 +27,15 @@ impl Scaled {
         self.from + (self.to - self.from) * share
     }
 
+    /// Value at a canvas position.
+    pub fn value(&self, position: f64) -> f64 {
+        let share = (position - self.from) / (self.to - self.from);
+        match self.scale {
+            Scale::Linear => self.lo + (self.hi - self.lo) * share,
+            Scale::Log => self.lo * libm::pow(self.hi / self.lo, share),
+        }
+    }
+
     /// Whether `value` lies in the range, ends included.
     pub fn shows(&self, value: f64) -> bool {
         (self.lo..=self.hi).contains(&value)

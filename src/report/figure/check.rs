@@ -1,7 +1,7 @@
 //! Refusal of figures that cannot be drawn honestly, naming the panel and the series.
 
 use super::face;
-use super::spec::{At, Axis, FigureSpec, Grid, Mark, Panel, Scale};
+use super::spec::{At, Axis, Bins, FigureSpec, Grid, Mark, Panel, Scale};
 use crate::error::{Error, Place, Result};
 
 /// Largest magnitude that is drawn; beyond it differences overflow.
@@ -42,6 +42,7 @@ fn check_panel(panel: &Panel, index: usize, spec: &FigureSpec) -> Result<()> {
         match &series.mark {
             Mark::Band(rows) => rows.iter().try_for_each(|&[x, lo, hi]| numbers.interval(x, lo, hi))?,
             Mark::Heat(grid) => check_grid(grid, &numbers, spec)?,
+            Mark::Histogram(bins) => check_bins(bins, &numbers)?,
             mark => mark.data().iter().try_for_each(|d| {
                 numbers.point(d.x, d.y)?;
                 d.interval.map_or(Ok(()), |[lo, hi]| numbers.interval(d.x, lo, hi))
@@ -84,11 +85,25 @@ impl Numbers<'_> {
     }
 
     fn bars(&self) -> Result<()> {
+        self.foot()?;
+        if self.panel.x.categories.is_empty() {
+            return Err(self.refuse("bars on a numeric axis have no width".to_owned(), "name the categories"));
+        }
+        Ok(())
+    }
+
+    fn foot(&self) -> Result<()> {
         if self.panel.y.scale == Scale::Log {
             return Err(self.refuse("bars on a log axis have no foot".to_owned(), "use points"));
         }
-        if self.panel.x.categories.is_empty() {
-            return Err(self.refuse("bars on a numeric axis have no width".to_owned(), "name the categories"));
+        Ok(())
+    }
+
+    /// Edges lie on their axis and rise.
+    fn edges(&self, axis: &Axis, edges: &[f64], name: &str) -> Result<()> {
+        edges.iter().try_for_each(|&e| self.on(axis, e, name))?;
+        if edges.windows(2).any(|w| w[0] >= w[1]) {
+            return Err(self.refuse(format!("{name} edges do not rise"), "sort them, without repeats"));
         }
         Ok(())
     }
@@ -116,20 +131,24 @@ impl Numbers<'_> {
     }
 }
 
+fn check_bins(bins: &Bins, numbers: &Numbers) -> Result<()> {
+    numbers.foot()?;
+    if bins.edges.len() != bins.heights.len() + 1 {
+        let what = format!("{} heights for {} edges", bins.heights.len(), bins.edges.len());
+        return Err(numbers.refuse(what, "give one height between each two edges"));
+    }
+    bins.heights.iter().try_for_each(|&h| numbers.on(&numbers.panel.y, h, "height"))?;
+    numbers.edges(&numbers.panel.x, &bins.edges, "x")
+}
+
 fn check_grid(grid: &Grid, numbers: &Numbers, spec: &FigureSpec) -> Result<()> {
     let (columns, rows) = (grid.x_edges.len().saturating_sub(1), grid.y_edges.len().saturating_sub(1));
     if columns * rows != grid.values.len() {
         let what = format!("{} values for {columns} columns and {rows} rows", grid.values.len());
         return Err(numbers.refuse(what, "give one value per cell"));
     }
-    for (edges, axis, name) in
-        [(&grid.x_edges, &numbers.panel.x, "x"), (&grid.y_edges, &numbers.panel.y, "y")]
-    {
-        edges.iter().try_for_each(|&e| numbers.on(axis, e, name))?;
-        if edges.windows(2).any(|w| w[0] >= w[1]) {
-            return Err(numbers.refuse(format!("{name} edges do not rise"), "sort them, without repeats"));
-        }
-    }
+    numbers.edges(&numbers.panel.x, &grid.x_edges, "x")?;
+    numbers.edges(&numbers.panel.y, &grid.y_edges, "y")?;
     let colour = spec.colour.iter();
     colour
         .flat_map(|c| grid.values.iter().flatten().map(move |&v| (c, v)))

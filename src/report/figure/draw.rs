@@ -87,8 +87,7 @@ impl Brush<'_> {
 
     fn references(&mut self, panel: &Panel, at: &Placed) {
         let Rect { left, top, right, bottom } = at.frame;
-        let colour = self.theme.ink.mix(self.theme.background, 0.3);
-        let pen = Pen { colour, width: self.theme.px(0.8), dash: &[4.0, 3.0] };
+        let pen = self.theme.guide();
         for reference in &panel.references {
             let ends = match reference.at {
                 At::X(x) if at.x.shows(x) => [(at.x.at(x), bottom), (at.x.at(x), top)],
@@ -126,11 +125,14 @@ impl Brush<'_> {
         for (value, text) in &at.x_words.ticks.major {
             let x = at.x.at(*value);
             self.stroke((x, bottom), (x, bottom + theme.px(TICK_PX)), SPINE_PX, theme.ink);
+            if !at.x_words.labelled {
+                continue;
+            }
             if at.x_words.upward {
                 widest = widest.max(super::face::width_em(text) * theme.small);
                 let at = (centred(x, theme.small), labels);
                 self.label(text, at, Anchor::End, theme.small, theme.ink, true);
-            } else if at.x_words.labelled {
+            } else {
                 for (i, line) in text.lines().enumerate() {
                     let baseline = labels + (ASCENT_EM + i as f64 * LEADING_EM) * theme.small;
                     self.word(line, (x, baseline), Anchor::Middle, theme.small);
@@ -215,7 +217,8 @@ impl Brush<'_> {
             let share = |i: usize| i as f64 / SLICES as f64;
             let (bottom, top) = (area.bottom - share(i) * height, area.bottom - share(i + 1) * height);
             let colour = theme.heat((share(i) + share(i + 1)) / 2.0);
-            self.canvas.rect(Rect { top, bottom, ..area }, Fill::solid(colour), "");
+            let tag = format!("data-kind=\"slice\" data-value=\"{}\"", bar.scale.value((top + bottom) / 2.0));
+            self.canvas.rect(Rect { top, bottom, ..area }, Fill::solid(colour), &tag);
         }
         self.y_ticks(&bar.words, &bar.scale, area.right, 1.0);
         let lines = bar.words.title.len() as f64;

@@ -7,7 +7,10 @@ use resvg::usvg::{self, Node, Tree, fontdb};
 
 /// DejaVu Sans reduced to Latin, Greek, mathematical punctuation and arrows, without kerning, so that the
 /// width of a text is the sum of the widths of its characters.
-static FACE: &[u8] = include_bytes!("../../../assets/DejaVuSans-subset.ttf");
+pub(super) static FACE: &[u8] = include_bytes!("../../../assets/DejaVuSans-subset.ttf");
+
+/// Its family.
+pub(super) const NAME: &str = "DejaVu Sans";
 
 /// Font list written into every figure; viewers without the first find metrics close to it.
 pub(super) const FAMILIES: &str = "\"DejaVu Sans\",\"Liberation Sans\",Arial,sans-serif";
@@ -18,13 +21,13 @@ pub(super) const ASCENT_EM: f64 = 0.76;
 static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     let mut fonts = fontdb::Database::new();
     fonts.load_font_data(FACE.to_vec());
-    fonts.set_sans_serif_family("DejaVu Sans");
+    fonts.set_sans_serif_family(NAME);
     Arc::new(fonts)
 });
 
 /// Parser options with the bundled face and no other: the same picture on every machine.
 pub(super) fn options() -> usvg::Options<'static> {
-    usvg::Options { fontdb: FONTS.clone(), font_family: "DejaVu Sans".to_owned(), ..usvg::Options::default() }
+    usvg::Options { fontdb: FONTS.clone(), font_family: NAME.to_owned(), ..usvg::Options::default() }
 }
 
 /// Width of `text` in em; characters that the face lacks count nothing.

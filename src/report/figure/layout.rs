@@ -317,6 +317,7 @@ impl Panel {
         let of = |mark: &Mark| match mark {
             Mark::Band(band) => band.iter().map(|b| b[0]).collect(),
             Mark::Heat(grid) => grid.x_edges.clone(),
+            Mark::Histogram(bins) => bins.edges.clone(),
             points => points.data().iter().map(|d| d.x).collect::<Vec<f64>>(),
         };
         let references =
@@ -328,6 +329,7 @@ impl Panel {
         let of = |mark: &Mark| match mark {
             Mark::Band(band) => band.iter().flat_map(|b| [b[1], b[2]]).collect(),
             Mark::Heat(grid) => grid.y_edges.clone(),
+            Mark::Histogram(bins) => bins.heights.iter().copied().chain([0.0]).collect(),
             points => {
                 let foot = if matches!(points, Mark::Bars(_)) { Some(0.0) } else { None };
                 let ends = |d: &Datum| [d.y].into_iter().chain(d.interval.into_iter().flatten());

@@ -4,17 +4,20 @@ use super::axis::Scaled;
 use super::canvas::{Canvas, Fill, Pen, Point, Rect, escape};
 use super::clip;
 use super::layout::Placed;
-use super::spec::{Datum, FigureSpec, Grid, Mark, Panel, Series};
+use super::spec::{Bins, Datum, FigureSpec, Grid, Mark, Panel, Series};
 use super::style::{Look, Rgb, Shape, Theme};
 
 /// Width of lines, in CSS pixels of paper size.
 pub(super) const LINE_PX: f64 = 1.3;
+const ERROR_PX: f64 = 0.9;
 /// Opacity of bands.
 pub(super) const BAND_OPACITY: f64 = 0.2;
 const MARKER_PX: f64 = 2.0;
 /// Lines with more points than this carry a few markers instead of one per point.
 const FEW: usize = 15;
 const MARKERS: usize = 5;
+/// Share of the page's colour in a histogram's, so that curves stand out from it.
+const PALE: f64 = 0.62;
 /// Far below a canvas unit, far above rounding.
 const HAIR: f64 = 1e-3;
 /// Share of a category taken by its bars.
@@ -38,6 +41,7 @@ impl Marks<'_> {
         for series in &self.panel.series {
             match &series.mark {
                 Mark::Heat(grid) => self.cells(series, grid, canvas),
+                Mark::Histogram(bins) => self.histogram(series, bins, canvas),
                 Mark::Band(band) => self.band(series, band, false, canvas),
                 Mark::Line(data) => self.bands(series, data, false, canvas),
                 Mark::Step(data) => self.bands(series, data, true, canvas),
@@ -55,7 +59,7 @@ impl Marks<'_> {
                     let place = groups.iter().position(|s| std::ptr::eq(*s, series)).unwrap_or(0);
                     self.bars(series, data, [place as f64, groups.len() as f64], canvas);
                 }
-                Mark::Band(_) | Mark::Heat(_) => {}
+                Mark::Band(_) | Mark::Histogram(_) | Mark::Heat(_) => {}
             }
         }
     }
@@ -112,10 +116,17 @@ impl Marks<'_> {
     /// A line with markers: one per point where they are few, some at equal distances along it otherwise.
     fn line(&self, series: &Series, data: &[Datum], path: Vec<Point>, canvas: &mut dyn Canvas) {
         let look = self.look(series);
-        let pen = Pen { colour: look.colour, width: self.theme.px(LINE_PX), dash: look.dash };
+        let guide = series.name.is_empty();
+        let pen = match guide {
+            true => self.theme.guide(),
+            false => Pen { colour: look.colour, width: self.theme.px(LINE_PX), dash: look.dash },
+        };
         let tag = self.tag(series, series.mark.kind());
         for part in clip::path(&path, self.view()) {
             canvas.polyline(&part, &pen, &tag);
+        }
+        if guide {
+            return;
         }
         let points = self.points(data);
         let slot = self.names.iter().position(|n| *n == series.name).unwrap_or(0);
@@ -129,7 +140,8 @@ impl Marks<'_> {
     fn scatter(&self, series: &Series, data: &[Datum], canvas: &mut dyn Canvas) {
         let look = self.look(series);
         for d in data {
-            self.error_bar(series, d, self.at.x.at(d.x), look.colour, canvas);
+            let pen = Pen::solid(look.colour, self.theme.px(ERROR_PX));
+            self.error_bar(d, self.at.x.at(d.x), pen, &self.tag(series, "interval"), canvas);
             let point = self.point(d.x, d.y);
             if self.shows(point) {
                 marker(point, look, self.theme, &self.tag(series, "points"), canvas);
@@ -138,37 +150,37 @@ impl Marks<'_> {
     }
 
     /// A vertical line over the interval with a cap at each end that is in the frame.
-    fn error_bar(&self, series: &Series, d: &Datum, x: f64, colour: Rgb, canvas: &mut dyn Canvas) {
+    fn error_bar(&self, d: &Datum, x: f64, pen: Pen<'_>, tag: &str, canvas: &mut dyn Canvas) {
         let Some(ends) = d.interval else { return };
-        let pen = Pen::solid(colour, self.theme.px(0.9));
         let half = self.theme.px(2.0);
         let [lo, hi] = ends.map(|v| self.at.y.at(v));
         let caps = [lo, hi].map(|y| [(x - half, y), (x + half, y)]);
         for stroke in [[(x, lo), (x, hi)], caps[0], caps[1]] {
             for part in clip::path(&stroke, self.view()) {
-                canvas.polyline(&part, &pen, &self.tag(series, "interval"));
+                canvas.polyline(&part, &pen, tag);
             }
         }
     }
 
     /// Bars of the series at `place` among `of` that share each category.
     fn bars(&self, series: &Series, data: &[Datum], [place, of]: [f64; 2], canvas: &mut dyn Canvas) {
-        let (look, frame) = (self.look(series), self.at.frame);
+        let look = self.look(series);
         let width = GROUP / of;
         for d in data {
             let left = d.x - GROUP / 2.0 + place * width;
             let (a, b) = (self.point(left, 0.0), self.point(left + width, d.y));
-            let area = Rect {
-                left: a.0.max(frame.left),
-                right: b.0.min(frame.right),
-                top: a.1.min(b.1).max(frame.top),
-                bottom: a.1.max(b.1).min(frame.bottom),
-            };
-            if area.left < area.right && area.top < area.bottom {
+            let (top, bottom) = (a.1.min(b.1), a.1.max(b.1));
+            if let Some(area) = self.within(Rect { left: a.0, right: b.0, top, bottom }) {
                 canvas.rect(area, Fill::solid(look.colour), &self.tag(series, "bars"));
-                self.brand(area, a.1, look, canvas);
+                if !series.name.is_empty() {
+                    self.brand(area, a.1, look, canvas);
+                }
             }
-            self.error_bar(series, d, (a.0 + b.0) / 2.0, self.theme.ink, canvas);
+            // A rim of the page's colour, so that the bar's own never hides it.
+            let rim = Pen::solid(self.theme.background, self.theme.px(ERROR_PX * 2.4));
+            let pen = Pen::solid(self.theme.ink, self.theme.px(ERROR_PX));
+            self.error_bar(d, (a.0 + b.0) / 2.0, rim, "", canvas);
+            self.error_bar(d, (a.0 + b.0) / 2.0, pen, &self.tag(series, "interval"), canvas);
         }
     }
 
@@ -183,19 +195,36 @@ impl Marks<'_> {
         inset(centre, look, self.theme, canvas);
     }
 
+    /// Columns from zero; neighbours share an edge, so that none shows through.
+    fn histogram(&self, series: &Series, bins: &Bins, canvas: &mut dyn Canvas) {
+        let fill = Fill::solid(self.look(series).colour.mix(self.theme.background, PALE));
+        for (x, height) in bins.columns() {
+            let (a, b) = (self.point(x[0], 0.0), self.point(x[1], height));
+            let (top, bottom) = (a.1.min(b.1), a.1.max(b.1));
+            if let Some(area) = self.within(Rect { left: a.0, right: b.0, top, bottom }) {
+                canvas.rect(area, fill, &self.tag(series, "bin"));
+            }
+        }
+    }
+
+    /// The part of `area` that lies in the frame, if any does.
+    fn within(&self, area: Rect) -> Option<Rect> {
+        let frame = self.at.frame;
+        let area = Rect {
+            left: area.left.max(frame.left),
+            right: area.right.min(frame.right),
+            top: area.top.max(frame.top),
+            bottom: area.bottom.min(frame.bottom),
+        };
+        (area.left < area.right && area.top < area.bottom).then_some(area)
+    }
+
     fn cells(&self, series: &Series, grid: &Grid, canvas: &mut dyn Canvas) {
         let Some(colour) = self.colour else { return };
-        let frame = self.at.frame;
         for (x, y, value) in grid.cells() {
             let Some(value) = value else { continue };
             let ((left, bottom), (right, top)) = (self.point(x[0], y[0]), self.point(x[1], y[1]));
-            let area = Rect {
-                left: left.max(frame.left),
-                right: right.min(frame.right),
-                top: top.max(frame.top),
-                bottom: bottom.min(frame.bottom),
-            };
-            if area.left < area.right && area.top < area.bottom {
+            if let Some(area) = self.within(Rect { left, right, top, bottom }) {
                 let share = (colour.at(value) - colour.from) / (colour.to - colour.from);
                 canvas.rect(area, Fill::solid(self.theme.heat(share)), &self.tag(series, "cell"));
             }
@@ -280,8 +309,12 @@ pub(super) fn sample(
     let middle = (area.top + area.bottom) / 2.0;
     let centre = ((area.left + area.right) / 2.0, middle);
     let line = has(|m| matches!(m, Mark::Line(_) | Mark::Step(_)));
-    if has(|m| matches!(m, Mark::Band(_))) || line && has(Mark::has_intervals) {
+    let banded = |m: &Mark| matches!(m, Mark::Line(_) | Mark::Step(_)) && m.has_intervals();
+    if has(|m| matches!(m, Mark::Band(_))) || has(banded) {
         canvas.rect(area, Fill { colour: look.colour, opacity: BAND_OPACITY }, "");
+    }
+    if has(|m| matches!(m, Mark::Histogram(_))) {
+        canvas.rect(area, Fill::solid(look.colour.mix(theme.background, PALE)), "");
     }
     if has(|m| matches!(m, Mark::Bars(_))) {
         canvas.rect(area, Fill::solid(look.colour), "");

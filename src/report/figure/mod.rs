@@ -1,4 +1,4 @@
-//! Figures: a declarative [`FigureSpec`] drawn as SVG and PNG beside the very numbers that it shows.
+//! Figures: a declarative [`FigureSpec`] drawn as SVG, PNG and PDF beside the very numbers that it shows.
 //!
 //! Every word is measured with the bundled face before anything is placed, so nothing is clipped and no two
 //! labels meet. What has no room, or cannot be drawn honestly (NaN, a zero on a log axis, an interval without n),
@@ -13,22 +13,24 @@ mod face;
 mod layout;
 mod marks;
 mod names;
+mod pdf;
 mod png;
 mod rows;
+mod save;
 mod spec;
 mod style;
 mod table;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use canvas::Svg;
+pub use save::{Picture, put, save, stored, to_json};
 pub use spec::{
-    At, Axis, Datum, FigureSpec, Grid, Intervals, Legend, Mark, Panel, Reference, Scale, Series, Width,
+    At, Axis, Bins, Datum, FigureSpec, Grid, Intervals, Legend, Mark, Panel, Reference, Scale, Series, Width,
 };
 pub use style::Style;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Draws `spec`.
 ///
@@ -44,7 +46,7 @@ pub fn render(spec: &FigureSpec, style: Style) -> Result<Svg> {
 }
 
 /// The plotted numbers of `spec` in long form, in the order of drawing: panel (from 0), series, kind, x, y, lo, hi,
-/// x2, y2 (far edges of a cell), value (of a cell). Columns that do not apply stay empty.
+/// x2, y2 (far edges of a cell or bin), value (of a cell). Columns that do not apply stay empty.
 pub fn data(spec: &FigureSpec) -> Result<String> {
     check::check(spec)?;
     table::csv(spec)
@@ -55,17 +57,6 @@ pub fn data(spec: &FigureSpec) -> Result<String> {
 ///
 /// # Errors
 /// As [`render`], and I/O.
-pub fn write(dir: &Path, name: &str, spec: &FigureSpec, style: Style) -> Result<[PathBuf; 3]> {
-    let svg = render(spec, style)?;
-    let png = svg.png()?;
-    let csv = data(spec)?;
-    fs::create_dir_all(dir).map_err(|e| Error::io(dir, e))?;
-    let put = |extension: &str, bytes: &[u8]| {
-        let path = dir.join(format!("{name}.{extension}"));
-        let aside = dir.join(format!(".{name}.{extension}.part"));
-        fs::write(&aside, bytes).map_err(|e| Error::io(&aside, e))?;
-        fs::rename(&aside, &path).map_err(|e| Error::io(&path, e))?;
-        Ok(path)
-    };
-    Ok([put("svg", svg.xml.as_bytes())?, put("png", &png)?, put("csv", csv.as_bytes())?])
+pub fn write(dir: &Path, name: &str, spec: &FigureSpec, style: Style) -> Result<Vec<PathBuf>> {
+    save(&dir.join(name), spec, style, &[Picture::Svg, Picture::Png])
 }

@@ -91,7 +91,7 @@ fn line_end(panel: &Panel, name: &str, colour: Rgb, x: &Scaled, y: &Scaled) -> O
         match &series.mark {
             Mark::Line(data) | Mark::Step(data) => end = Some(*data.last()?),
             Mark::Band(_) => {}
-            Mark::Points(_) | Mark::Bars(_) | Mark::Heat(_) => return None,
+            Mark::Points(_) | Mark::Bars(_) | Mark::Histogram(_) | Mark::Heat(_) => return None,
         }
     }
     let Some(end) = end else { return Some(None) };
@@ -139,8 +139,8 @@ pub(super) struct Key {
 
 /// Width of the sample of a legend entry, in CSS pixels of paper size: a dash pattern needs more than a marker.
 pub(super) fn sample_px(spec: &FigureSpec) -> f64 {
-    let mut marks = spec.panels.iter().flat_map(|p| &p.series).map(|s| &s.mark);
-    if marks.any(|m| matches!(m, Mark::Line(_) | Mark::Step(_))) { 21.0 } else { 9.0 }
+    let mut named = spec.panels.iter().flat_map(|p| &p.series).filter(|s| !s.name.is_empty());
+    if named.any(|s| matches!(s.mark, Mark::Line(_) | Mark::Step(_))) { 21.0 } else { 9.0 }
 }
 
 /// Between a sample and its name.

@@ -27,7 +27,7 @@ impl Planner<'_> {
             y = self.place_row(row, y + between);
         }
         if let Some(bar) = &mut bar {
-            self.place_bar(bar, &panels[0]);
+            self.place_bar(bar, &panels);
         }
         let mut notes = Vec::new();
         let remarks = self.spec.remarks();
@@ -117,10 +117,10 @@ impl Planner<'_> {
         bottom + rest
     }
 
-    /// The colour bar beside the first row.
-    fn place_bar(&self, bar: &mut ColourBar, first: &Placed) {
+    /// The colour bar beside the panels, as high as all their rows.
+    fn place_bar(&self, bar: &mut ColourBar, panels: &[Placed]) {
         let left = self.width - self.bar_width(bar) + self.theme.px(BAR_PX[1]);
-        let Rect { top, bottom, .. } = first.frame;
+        let (top, bottom) = (panels[0].frame.top, panels[panels.len() - 1].frame.bottom);
         bar.area = Rect { left, top, right: left + self.theme.px(BAR_PX[0]), bottom };
         (bar.scale.from, bar.scale.to) = (bottom, top);
     }

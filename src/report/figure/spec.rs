@@ -1,9 +1,12 @@
 //! What a figure is: panels, series, axes and words, with no word about pixels.
 
+use serde::{Deserialize, Serialize};
+
 /// A whole figure: panels on a grid, one legend, one set of notes.
 ///
 /// There is no title: captions belong to the page around the figure, so `caption` is metadata only.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct FigureSpec {
     /// Printed width.
     pub width: Width,
@@ -30,7 +33,8 @@ pub struct FigureSpec {
 }
 
 /// Printed width of a figure.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Width {
     /// 85 mm, one column of a two-column page.
     #[default]
@@ -40,7 +44,8 @@ pub enum Width {
 }
 
 /// How series are told apart by name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Legend {
     /// Names at the ends of the lines where they fit, otherwise as `Outside`.
     #[default]
@@ -52,7 +57,8 @@ pub enum Legend {
 }
 
 /// Meaning of every band and error bar of a figure.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Intervals {
     /// Confidence level in (0, 1), as in 0.95.
     pub level: f64,
@@ -63,7 +69,8 @@ pub struct Intervals {
 }
 
 /// One set of axes and what lies between them.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Panel {
     /// Facet strip above the panel ("(a)", "rate 4/s").
     pub label: Option<String>,
@@ -78,7 +85,8 @@ pub struct Panel {
 }
 
 /// One axis.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Axis {
     /// What is measured.
     pub label: String,
@@ -95,7 +103,8 @@ pub struct Axis {
 }
 
 /// How values become positions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Scale {
     /// Proportional.
     #[default]
@@ -105,16 +114,19 @@ pub enum Scale {
 }
 
 /// Numbers under one name.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Series {
-    /// Name in the legend; empty for heat maps and for what needs no name.
+    /// Name in the legend; empty for heat maps and for what needs no name. A line without a name is a guide: thin,
+    /// dashed, in grey, without markers.
     pub name: String,
     /// The numbers and how they are drawn.
     pub mark: Mark,
 }
 
 /// The numbers of a series and how they are drawn.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Mark {
     /// Straight lines through the points in the given order; intervals become a band.
     Line(Vec<Datum>),
@@ -126,23 +138,38 @@ pub enum Mark {
     Points(Vec<Datum>),
     /// Bars from zero at categorical x; several series stand side by side. Intervals become error bars.
     Bars(Vec<Datum>),
+    /// Pale columns from zero between edges on a numeric axis: a histogram.
+    Histogram(Bins),
     /// Coloured cells on the figure's colour axis: heat map or 2-D histogram.
     Heat(Grid),
 }
 
 /// One drawn point.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Datum {
     /// Position.
     pub x: f64,
     /// Value.
     pub y: f64,
     /// Low and high end of the interval around `y`, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<[f64; 2]>,
 }
 
+/// Columns between edges.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bins {
+    /// Rising edges.
+    pub edges: Vec<f64>,
+    /// Heights, one fewer than edges.
+    pub heights: Vec<f64>,
+}
+
 /// Cells between edges.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Grid {
     /// Rising edges of the columns.
     pub x_edges: Vec<f64>,
@@ -153,7 +180,8 @@ pub struct Grid {
 }
 
 /// A dashed line across the panel.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Reference {
     /// Where it stands.
     pub at: At,
@@ -162,7 +190,8 @@ pub struct Reference {
 }
 
 /// Position of a reference line.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum At {
     /// A vertical line at this x.
     X(f64),
@@ -239,6 +268,7 @@ impl Mark {
             Mark::Band(_) => "band",
             Mark::Points(_) => "points",
             Mark::Bars(_) => "bars",
+            Mark::Histogram(_) => "bin",
             Mark::Heat(_) => "cell",
         }
     }
@@ -247,7 +277,7 @@ impl Mark {
     pub(super) fn data(&self) -> &[Datum] {
         match self {
             Mark::Line(d) | Mark::Step(d) | Mark::Points(d) | Mark::Bars(d) => d,
-            Mark::Band(_) | Mark::Heat(_) => &[],
+            Mark::Band(_) | Mark::Histogram(_) | Mark::Heat(_) => &[],
         }
     }
 
@@ -260,9 +290,17 @@ impl Mark {
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Mark::Band(b) => b.is_empty(),
+            Mark::Histogram(b) => b.heights.is_empty(),
             Mark::Heat(g) => g.values.is_empty(),
             _ => self.data().is_empty(),
         }
+    }
+}
+
+impl Bins {
+    /// The columns as (low edge, high edge, height).
+    pub(super) fn columns(&self) -> impl Iterator<Item = ([f64; 2], f64)> + '_ {
+        self.edges.windows(2).zip(&self.heights).map(|(edges, &height)| ([edges[0], edges[1]], height))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use super::canvas::Pen;
 use crate::error::{Error, Result};
 
 /// Canvas units per CSS pixel: plotters counts in whole units, and eight of them to a pixel make curves smooth.
@@ -140,6 +141,8 @@ pub(super) struct Theme {
     pub ink: Rgb,
     pub grid: Rgb,
     palette: [Rgb; 8],
+    /// Share of the colour map that is left out at its dark end, which a dark page would swallow.
+    darkest: f64,
 }
 
 impl Theme {
@@ -156,7 +159,8 @@ impl Theme {
             }
             Style::Dark => (Rgb(20, 23, 28), Rgb(226, 229, 233), Rgb(50, 55, 63), ON_DARK),
         };
-        Theme { zoom, text, small, note, background, ink, grid, palette }
+        let darkest = if style == Style::Dark { 0.14 } else { 0.0 };
+        Theme { zoom, text, small, note, background, ink, grid, palette, darkest }
     }
 
     /// `px` CSS pixels of paper size in canvas units.
@@ -179,6 +183,12 @@ impl Theme {
         }
     }
 
+    /// Pen of reference lines and guides: thin, grey, dashed.
+    pub fn guide(&self) -> Pen<'static> {
+        let colour = self.ink.mix(self.background, 0.3);
+        Pen { colour, width: self.px(0.8), dash: &[4.0, 3.0] }
+    }
+
     /// `colour` moved towards the ink until text in it has the WCAG contrast of 4.5 (with a little to spare).
     pub fn readable(&self, colour: Rgb) -> Rgb {
         let shades = (0..=20).map(|i| colour.mix(self.ink, f64::from(i) / 20.0));
@@ -187,7 +197,8 @@ impl Theme {
 
     /// Colour of the share `t` in 0..=1 of the colour axis.
     pub fn heat(&self, t: f64) -> Rgb {
-        let at = t.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f64;
+        let from = self.darkest;
+        let at = (from + (1.0 - from) * t.clamp(0.0, 1.0)) * (VIRIDIS.len() - 1) as f64;
         let i = (at as usize).min(VIRIDIS.len() - 2);
         VIRIDIS[i].mix(VIRIDIS[i + 1], at - i as f64)
     }

@@ -3,7 +3,7 @@
 use super::spec::{At, FigureSpec, Mark, Panel};
 use crate::error::{Error, Result};
 
-/// Columns of the data file. `panel` counts from 0; a cell spans `x`..`x2` and `y`..`y2`; a reference line has
+/// Columns of the data file. `panel` counts from 0; a cell spans `x`..`x2` and `y`..`y2`, a bin `x`..`x2`; a reference line has
 /// one of `x` and `y`.
 const COLUMNS: [&str; 10] = ["panel", "series", "kind", "x", "y", "lo", "hi", "x2", "y2", "value"];
 
@@ -45,6 +45,9 @@ fn numbers(mark: &Mark) -> Vec<Numbers> {
     match mark {
         Mark::Band(band) => {
             band.iter().map(|&[x, lo, hi]| [Some(x), None, Some(lo), Some(hi), None, None, None]).collect()
+        }
+        Mark::Histogram(bins) => {
+            bins.columns().map(|([x, x2], y)| [Some(x), Some(y), None, None, Some(x2), None, None]).collect()
         }
         Mark::Heat(grid) => {
             let cell = |([x, x2], [y, y2], value): ([f64; 2], [f64; 2], Option<f64>)| {

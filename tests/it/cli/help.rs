@@ -6,9 +6,18 @@ use std::path::Path;
 #[test]
 fn help_is_as_reviewed() {
     let desk = Desk::new();
-    for command in
-        ["", "replay", "verify", "schedulers", "trace", "profile", "length", "schema", "completions"]
-    {
+    for command in [
+        "",
+        "replay",
+        "verify",
+        "schedulers",
+        "figure",
+        "trace",
+        "profile",
+        "length",
+        "schema",
+        "completions",
+    ] {
         let text = desk.ok(&format!("{command} --help")).out;
         let name = if command.is_empty() { "foretoken" } else { command };
         let text: Vec<&str> = text.lines().map(str::trim_end).collect();

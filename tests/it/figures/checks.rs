@@ -20,7 +20,11 @@ pub fn check_data(drawn: &Drawn, csv: &str) {
             "line" | "step" => check_line(frame, rows, path(kind), kind == "step"),
             "bars" => check_bars(frame, rows, path(kind)),
             "points" => check_points(frame, rows, path(kind)),
-            "cell" => check_cells(frame, rows, path(kind)),
+            "cell" => {
+                check_cells(frame, rows, path(kind));
+                check_colours(drawn, rows, &drawn.fills[&(*panel, series.clone(), kind.clone())]);
+            }
+            "bin" => check_bins(frame, rows, path(kind)),
             _ => {}
         }
         if ["points", "bars"].contains(&kind.as_str()) {
@@ -86,8 +90,12 @@ fn check_bars(frame: &Frame, rows: &[Row], rects: &[Vec<(f64, f64)>]) {
         let y = row.numbers[1].expect("y");
         let ends = [frame.y.at(y), frame.y.at(0.0)];
         let (top, bottom) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
-        let fits =
-            |r: &Vec<(f64, f64)>| (r[0].1 - top).abs() <= TOLERANCE && (r[1].1 - bottom).abs() <= TOLERANCE;
+        let x = row.numbers[0].expect("x");
+        let (left, right) = (frame.x.at(x - 0.5), frame.x.at(x + 0.5));
+        let fits = |r: &Vec<(f64, f64)>| {
+            let tall = (r[0].1 - top).abs() <= TOLERANCE && (r[1].1 - bottom).abs() <= TOLERANCE;
+            tall && r[0].0 >= left && r[1].0 <= right
+        };
         assert!(bottom - top < 2.0 || rects.iter().any(fits), "no bar of height {y}");
     }
 }
@@ -120,6 +128,41 @@ fn check_error_bars(frame: &Frame, rows: &[Row], strokes: &[Vec<(f64, f64)>], at
             let found = strokes.iter().flatten().any(hit);
             assert!(edge || found || is_drawn(frame, (x, end), &[]), "no error bar ends at {end}");
         }
+    }
+}
+
+/// Columns stand on zero between their edges.
+fn check_bins(frame: &Frame, rows: &[Row], rects: &[Vec<(f64, f64)>]) {
+    assert!(rects.len() <= rows.len());
+    for row in rows {
+        let [Some(x), Some(y), _, _, Some(x2), ..] = row.numbers else {
+            panic!("a bin has edges and height")
+        };
+        let corners = [(frame.x.at(x), frame.y.at(y)), (frame.x.at(x2), frame.y.at(0.0))];
+        let fits = |r: &Vec<(f64, f64)>| close(r[0], corners[0]) && close(r[1], corners[1]);
+        let flat = corners[1].1 - corners[0].1 < 2.0;
+        assert!(flat || rects.iter().any(fits), "no column of height {y} over {x}..{x2}");
+    }
+}
+
+/// Every cell has the colour that the colour bar has at its value, and the bar's labels stand at their values.
+fn check_colours(drawn: &Drawn, rows: &[Row], fills: &[[u8; 3]]) {
+    let slices = &drawn.slices;
+    assert!(slices.windows(2).all(|w| w[0].0 < w[1].0), "the colour bar rises");
+    for (value, fill) in rows.iter().filter_map(|r| r.numbers[6]).zip(fills) {
+        let above = slices.partition_point(|s| s.0 < value);
+        let near = &slices[above.saturating_sub(1)..(above + 1).min(slices.len())];
+        let alike = |s: &(f64, f64, [u8; 3])| s.2.iter().zip(fill).all(|(a, b)| a.abs_diff(*b) <= 6);
+        assert!(near.iter().any(alike), "a cell of {value} has colour {fill:?}, the bar {near:?}");
+    }
+    let labels = drawn.words.iter().filter(|w| w.ink[0] * 8.0 > drawn.bar_right);
+    let numbers: Vec<_> = labels.filter_map(|w| Some((w, w.text.parse::<f64>().ok()?))).collect();
+    assert!(!numbers.is_empty(), "the colour bar has labels");
+    let step = (slices[0].1 - slices[1].1).abs();
+    for (word, value) in numbers {
+        let middle = (word.ink[1] + word.ink[3]) / 2.0 * 8.0;
+        let at = slices.partition_point(|s| s.0 < value).min(slices.len() - 1);
+        assert!((slices[at].1 - middle).abs() < 2.0 * step + 8.0, "{value} stands at {middle}");
     }
 }
 

@@ -86,6 +86,12 @@ pub struct Drawn {
     pub words: Vec<Word>,
     pub size_px: [f64; 2],
     pub background: [u8; 3],
+    /// Fills of cells in the order of their paths, by (panel, series, kind).
+    pub fills: BTreeMap<(usize, String, String), Vec<[u8; 3]>>,
+    /// Slices of the colour bar: value, middle height in canvas units, colour.
+    pub slices: Vec<(f64, f64, [u8; 3])>,
+    /// Right end of the colour bar in canvas units.
+    pub bar_right: f64,
 }
 
 impl Drawn {
@@ -97,12 +103,21 @@ impl Drawn {
             words: words(svg, &document),
             size_px: [svg.width_mm, svg.height_mm].map(|mm| mm / 25.4 * 96.0),
             background: [0; 3],
+            fills: BTreeMap::new(),
+            slices: Vec::new(),
+            bar_right: 0.0,
         };
         let first = document.descendants().find(|n| n.has_tag_name("rect")).expect("a background");
         drawn.background = colour(first.attribute("fill").expect("filled"));
         for node in document.descendants() {
             let Some(kind) = node.attribute("data-kind") else { continue };
             let path = path(&node);
+            if kind == "slice" {
+                let value = node.attribute("data-value").expect("a value").parse().expect("a number");
+                let fill = colour(node.attribute("fill").expect("filled"));
+                drawn.slices.push((value, (path[0].1 + path[1].1) / 2.0, fill));
+                drawn.bar_right = path[1].0;
+            }
             let Some(panel) = node.attribute("data-panel") else { continue };
             if kind == "frame" {
                 let [(left, top), _, (right, bottom)] = path[..] else { panic!("a frame has three corners") };
@@ -112,6 +127,10 @@ impl Drawn {
             }
             let series = node.attribute("data-series").expect("a series").to_owned();
             let key = (panel.parse().expect("a number"), series, kind.to_owned());
+            if kind == "cell" {
+                let fill = colour(node.attribute("fill").expect("filled"));
+                drawn.fills.entry(key.clone()).or_default().push(fill);
+            }
             drawn.paths.entry(key).or_default().push(path);
         }
         drawn
