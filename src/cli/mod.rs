@@ -6,7 +6,9 @@ mod misc;
 mod profile;
 mod progress;
 mod replay;
+mod scenario;
 mod schedulers;
+
 mod trace;
 
 pub use console::{Console, Format};
