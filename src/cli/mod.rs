@@ -8,7 +8,7 @@ mod progress;
 mod replay;
 mod scenario;
 mod schedulers;
-
+mod sweep;
 mod trace;
 
 pub use console::{Console, Format};
@@ -37,6 +37,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Replay(Box<replay::Args>),
+    Sweep(sweep::Args),
     Verify(misc::VerifyArgs),
     Schedulers(schedulers::Args),
     /// Look at traces, convert them, make them up, join two.
@@ -81,6 +82,7 @@ fn dispatch(command: &Command, registry: &Registry, console: &Console) -> Result
         Command::Trace(args) => trace::run(args, console),
         Command::Profile(args) => profile::run(args, console),
         Command::Replay(args) => replay::run(args, registry, console),
+        Command::Sweep(args) => sweep::run(args, registry, console),
         Command::Verify(args) => misc::verify(args, registry, console),
         Command::Schedulers(args) => schedulers::run(args, registry, console),
         Command::Schema(args) => misc::schema(args, console),

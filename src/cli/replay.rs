@@ -184,7 +184,7 @@ fn difference(paired: &crate::metrics::stats::Paired) -> String {
 }
 
 /// Four significant digits.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     match value.abs() {
         _ if !value.is_finite() => "-".into(),
         v if v >= 1000.0 => format!("{value:.0}"),

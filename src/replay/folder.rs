@@ -120,6 +120,21 @@ impl Drop for Staging {
     }
 }
 
+/// Renames a file that is not whole to the first free of `NAME.torn`, `NAME.torn2`, ..., and returns that path.
+///
+/// # Errors
+/// It cannot be renamed.
+pub fn set_aside(path: &Path) -> Result<PathBuf> {
+    let name = |n: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(if n == 1 { ".torn".into() } else { format!(".torn{n}") });
+        PathBuf::from(name)
+    };
+    let aside = (1..).map(name).find(|p| !p.exists()).expect("some number is free");
+    fs::rename(path, &aside).map_err(|e| Error::io(path, e))?;
+    Ok(aside)
+}
+
 /// Creates `dir/name`, lets `fill` write it, and returns the XXH3-128 of what was written.
 pub fn write_hashed(
     dir: &Path,
