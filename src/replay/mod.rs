@@ -17,7 +17,7 @@ mod verify;
 mod write;
 
 pub use figures::Curves;
-pub use folder::{Staging, hash_file, set_aside, write_hashed};
+pub use folder::{Staging, hash_file, keep_torn, set_aside, write_hashed};
 pub use inputs::{InputFile, Inputs, Trace, draw_arrivals, input_paths};
 pub use job::{Finished, Job, Listeners};
 pub use manifest::{Manifest, Outputs, RunEntry};

@@ -14,7 +14,7 @@ use crate::scheduler::Registry;
 use crate::workload::Counts;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Confidence level of every interval.
@@ -136,17 +136,22 @@ pub fn replay(
     manifest.runs = runs.iter().map(|r| r.entry.clone()).collect();
     let best = references.best(&replay, &runs)?;
     let comparison = (runs.len() > 1).then(|| comparison(scenario, &runs, best)).transpose()?;
-    if let Existing::Same(stored) = existing {
+    if let Existing::Same(stored) = &existing {
         // Made again only to be held against what is there.
-        unchanged(out, &stored, &manifest)?;
+        unchanged(out, stored, &manifest)?;
         let remarks = remarks::of(scenario.engine.preset, &inputs, &runs);
         return Ok(Replayed { runs, comparison, unchanged: true, remarks });
     }
     let loads = loads.par_iter().map(|job| replay.measure(*job)).collect::<Result<Vec<_>>>()?;
     write::shared(&staging, &mut manifest, comparison.as_ref(), &runs, &loads)?;
     progress.check()?;
-    staging.publish()?;
-    let remarks = remarks::of(scenario.engine.preset, &inputs, &runs);
+    let mut remarks = remarks::of(scenario.engine.preset, &inputs, &runs);
+    let torn = if let Existing::Torn(files) = existing { files } else { Vec::new() };
+    let not_whole =
+        |file: &String| format!("{}: not as it was written; made again", out.join(file).display());
+    remarks.extend(torn.iter().map(not_whole));
+    let aside = |path: PathBuf| format!("what was there of it is {}", path.display());
+    remarks.extend(staging.publish(&torn)?.into_iter().map(aside));
     Ok(Replayed { runs, comparison, unchanged: false, remarks })
 }
 
@@ -222,13 +227,8 @@ impl Replay<'_> {
     }
 }
 
-/// Holds the files and the digests of a repeated replay against the stored ones.
+/// Holds the digests of a repeated replay against the stored ones.
 fn unchanged(out: &Path, stored: &Manifest, made: &Manifest) -> Result<()> {
-    if let Some(file) = stored.changed_files(out).first() {
-        let file = out.join(file);
-        let what = format!("{} is not as it was written; make it again with --overwrite", file.display());
-        return Err(Error::Check(what));
-    }
     for (old, new) in stored.runs.iter().zip(&made.runs) {
         if old.digest != new.digest {
             return Err(Error::Check(format!(

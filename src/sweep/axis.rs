@@ -56,11 +56,9 @@ impl Axis {
                 values
             }
             AxisSpec { uniform: Some(bounds), .. } => {
-                check_bounds(spec, bounds, f64::NEG_INFINITY)?;
                 round(draw.iter().map(|u| bounds.low + u * (bounds.high - bounds.low)).collect())
             }
             AxisSpec { log_uniform: Some(bounds), .. } => {
-                check_bounds(spec, bounds, 0.0)?;
                 let (low, high) = (libm::log(bounds.low), libm::log(bounds.high));
                 round(draw.iter().map(|u| libm::exp(low + u * (high - low))).collect())
             }
@@ -130,7 +128,10 @@ impl AxisSpec {
             self.log_uniform.is_some(),
         ];
         match ways.into_iter().filter(|given| *given).count() {
-            1 => Ok(()),
+            1 => {
+                self.uniform.map_or(Ok(()), |bounds| check_bounds(self, bounds, f64::NEG_INFINITY))?;
+                self.log_uniform.map_or(Ok(()), |bounds| check_bounds(self, bounds, 0.0))
+            }
             n => {
                 let what = format!("{n} ways to say its values");
                 Err(bad(self, what, "give one of list, range, log_range, uniform and log_uniform"))
@@ -232,8 +233,8 @@ fn between(spec: &AxisSpec, count: u32, at: impl Fn(f64) -> f64) -> Result<Vec<f
     }
 }
 
-fn check_bounds(spec: &AxisSpec, bounds: &Bounds, above: f64) -> Result<()> {
-    let Bounds { low, high } = *bounds;
+fn check_bounds(spec: &AxisSpec, bounds: Bounds, above: f64) -> Result<()> {
+    let Bounds { low, high } = bounds;
     if low.is_finite() && high.is_finite() && low < high && low > above {
         return Ok(());
     }

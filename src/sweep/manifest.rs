@@ -252,6 +252,8 @@ fn differing(old: &Value, new: &Value, path: &str) -> Option<String> {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
             match (a.get(key), b.get(key)) {
                 (Some(a), Some(b)) => differing(a, b, &path),
+                (Some(table @ Value::Table(_)), None) => differing(table, &Value::Table(Table::new()), &path),
+                (None, Some(table @ Value::Table(_))) => differing(&Value::Table(Table::new()), table, &path),
                 (Some(a), None) => Some(format!("key {path} was {a}, and is not set now")),
                 (None, Some(b)) => Some(format!("key {path} was not set, and is {b} now")),
                 (None, None) => None,

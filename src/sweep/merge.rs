@@ -36,7 +36,7 @@ pub fn merge(shards: &[PathBuf], out: &Path, overwrite: bool) -> Result<Manifest
     }
     let given = manifest.identity(&shards[0])?.given;
     finish(dir, &mut manifest, &given)?;
-    staging.publish()?;
+    staging.publish(&[])?;
     Ok(manifest)
 }
 

@@ -10,7 +10,7 @@
 
 use super::manifest::{Identity, MANIFEST, Manifest, RESOLVED};
 use crate::error::{Error, Place as Where, Result};
-use crate::replay::set_aside;
+use crate::replay::keep_torn;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -35,8 +35,8 @@ pub(super) enum Claim {
 pub(super) struct Workplace {
     target: PathBuf,
     side: PathBuf,
-    /// Things that were set aside.
-    pub torn: Vec<PathBuf>,
+    /// Files of the result directory that are gone or not as they were written.
+    pub torn: Vec<String>,
     _lock: File,
 }
 
@@ -63,11 +63,7 @@ pub(super) fn claim(out: &Path, wanted: &Identity, may: Permissions) -> Result<C
             }
             return Ok(Claim::Whole(manifest));
         }
-        Found::Torn(files) => {
-            for file in files.iter().map(|f| target.join(f)) {
-                torn.push(if file.exists() { set_aside(&file)? } else { file });
-            }
-        }
+        Found::Torn(files) => torn = files,
         Found::Free => {}
     }
     let lock = open(&side, wanted, may)?;
@@ -196,8 +192,12 @@ impl Workplace {
         Ok(path)
     }
 
-    /// Moves the result to its place and leaves the place of work. Files that were set aside there stay there.
-    pub fn publish(self) -> Result<()> {
+    /// Moves the result to its place and leaves the place of work. Files that were torn are set aside there;
+    /// returns where they are.
+    ///
+    /// # Errors
+    /// Something cannot be moved; `--resume` ends it.
+    pub fn publish(self) -> Result<Vec<PathBuf>> {
         let io = |e| Error::io(&self.target, e);
         let old = self.side.join("old");
         if self.target.exists() {
@@ -207,14 +207,8 @@ impl Workplace {
             fs::rename(&self.target, &old).map_err(io)?;
         }
         fs::rename(self.side.join("result"), &self.target).map_err(io)?;
-        for aside in &self.torn {
-            if let Some(name) = aside.file_name().filter(|_| aside.parent() == Some(&self.target)) {
-                let from = old.join(name);
-                if from.exists() {
-                    fs::rename(from, self.target.join(name)).map_err(io)?;
-                }
-            }
-        }
-        fs::remove_dir_all(&self.side).map_err(io)
+        let torn = keep_torn(&old, &self.target, &self.torn)?;
+        fs::remove_dir_all(&self.side).map_err(io)?;
+        Ok(torn)
     }
 }

@@ -71,7 +71,7 @@ pub fn run(
         }
     };
     let (journal, torn) = Journal::open(&place.journal(), plan.len())?;
-    let mut torn: Vec<PathBuf> = place.torn.iter().cloned().chain(torn).collect();
+    let mut torn: Vec<PathBuf> = torn.into_iter().collect();
     let pool =
         Pool { plan, registry, keep: options.keep, shelf: Shelf::new(), journal, dir: place.result()? };
     torn.extend(pool.check_kept(&runs)?);
@@ -88,7 +88,7 @@ pub fn run(
     }
     let manifest = write(&pool, &runs, &identity)?;
     drop(pool);
-    place.publish()?;
+    torn.extend(place.publish()?);
     Ok(Done { manifest, runs: runs.len(), unchanged: false, resumed, torn })
 }
 

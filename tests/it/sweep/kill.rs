@@ -68,7 +68,7 @@ fn interrupted_it_keeps_its_journal() {
         assert!(done.err.contains(part), "{args}: {}", done.err);
     };
     refused("sweep run s.toml --out d", "--resume");
-    refused("sweep run s.toml --out d --resume --set kv.blocks=77", "key kv was not set");
+    refused("sweep run s.toml --out d --resume --set kv.blocks=77", "key kv.blocks was not set");
     refused("sweep run s.toml --out d --resume --keep requests", "--keep differs");
     refused("sweep run s.toml --out d --resume --shard 1/2", "shard 1/2 is wanted");
     let trace = desk.read("t.csv");

@@ -9,7 +9,10 @@ use toml::Value;
 
 fn plan(axes: &[&str], samples: Option<u32>, sampling: Option<Sampling>) -> Plan {
     let mut layers = Layers::default();
-    layers.set("trace.path=lmsys-like").unwrap();
+    // Small, for it is hashed.
+    layers.set(concat!("trace.path=", env!("CARGO_MANIFEST_DIR"), "/tests/data/traces/lmsys.jsonl")).unwrap();
+    layers.set("workload.arrivals.kind=poisson").unwrap();
+    layers.set("workload.rate_rps=5").unwrap();
     let axes = axes.iter().map(|a| AxisSpec::parse(a).unwrap()).collect();
     Plan::new(&layers, Flags { axes, samples, sampling, filter: Vec::new() }, &Registry::builtin()).unwrap()
 }

@@ -119,7 +119,7 @@ fn threads_and_shards_change_no_byte() {
     refused("sweep merge part1 one --out m", "a whole sweep, not a shard");
     refused("sweep merge part1 part2 part3 part4 part5 --out merged", "--overwrite");
     desk.ok("sweep run s.toml --out other --shard 2/5 --set kv.blocks=999 --keep requests");
-    refused("sweep merge part1 other part3 part4 part5 --out m", "key kv was not set");
+    refused("sweep merge part1 other part3 part4 part5 --out m", "key kv.blocks was 999");
     desk.ok("sweep run s.toml --out third --shard 2/3 --keep requests");
     refused("sweep merge part1 third --out m", "one of 3 shards");
     let points = desk.read("part2/points.csv");
@@ -132,7 +132,7 @@ fn threads_and_shards_change_no_byte() {
 #[test]
 fn a_resolved_sweep_is_the_same_sweep() {
     let desk = Desk::new();
-    let flags = "--axis schedulers.mlfq.quantum_tokens=8,64 --scheduler mlfq --axis predictor=oracle,noisy{sigma=1} \
+    let flags = "--axis schedulers.mlfq.quantum_tokens=2,64 --scheduler mlfq --set engine.max_seqs=2 --axis predictor=oracle,noisy{sigma=1} \
                  --axis kv.blocks=uniform{low=100,high=200} --samples 3 --sampling random --filter 'kv.blocks > 0'";
     desk.ok(&format!("sweep run --trace t.csv {flags} --seed 5 --out d"));
     desk.ok("sweep run d/sweep.resolved.toml --out again");
@@ -160,7 +160,7 @@ fn the_same_sweep_again_is_left_alone() {
     assert_eq!(desk.ok("sweep run s.toml --out d --format csv").out, desk.read("d/summary.csv"));
     let other = desk.run("sweep run s.toml --out d --set kv.blocks=500");
     assert_eq!(other.code, Some(2));
-    assert!(other.err.contains("key kv was not set"), "{}", other.err);
+    assert!(other.err.contains("key kv.blocks was not set"), "{}", other.err);
     desk.ok("sweep run s.toml --out d --set kv.blocks=500 --overwrite");
     assert_eq!(desk.list("."), ["d", "s.toml", "t.csv"]);
 }
