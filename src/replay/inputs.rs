@@ -67,7 +67,7 @@ impl Trace {
     /// Opens the trace that `config` names, to be read again by each run.
     ///
     /// # Errors
-    /// There is none, or it cannot be read.
+    /// It cannot be read.
     pub fn open(config: &TraceConfig) -> Result<Trace> {
         let (reader, options) = open(config)?;
         Ok(Trace {
@@ -81,7 +81,7 @@ impl Trace {
     /// Reads the whole trace that `config` names.
     ///
     /// # Errors
-    /// There is none, or a row of it cannot be read.
+    /// A row of it cannot be read.
     pub fn load(config: &TraceConfig) -> Result<Trace> {
         let (reader, _) = open(config)?;
         let (has_times, notes) = (reader.has_times(), Arc::default());
@@ -109,10 +109,6 @@ impl Trace {
 }
 
 fn open(config: &TraceConfig) -> Result<(Reader, ReadOptions)> {
-    if config.path.as_os_str().is_empty() {
-        let help = "name a trace: --trace FILE, or key trace.path";
-        return Err(Error::input(Place::key("trace.path"), "there is no trace", help));
-    }
     let options = config.options()?;
     Ok((trace::open(&config.path, &options)?, options))
 }
@@ -127,7 +123,14 @@ pub struct Inputs {
 }
 
 /// Paths of the files that the results of `scenario` depend on.
-pub fn input_paths(scenario: &Scenario) -> Vec<&Path> {
+///
+/// # Errors
+/// It names no trace.
+pub fn input_paths(scenario: &Scenario) -> Result<Vec<&Path>> {
+    if scenario.trace.path.as_os_str().is_empty() {
+        let help = "name a trace: --trace FILE, or key trace.path";
+        return Err(Error::input(Place::key("trace.path"), "there is no trace", help));
+    }
     let mut paths = vec![scenario.trace.path.as_path()];
     let profile = Path::new(&scenario.profile);
     if profile.is_file() {
@@ -138,7 +141,7 @@ pub fn input_paths(scenario: &Scenario) -> Vec<&Path> {
     predictions.sort();
     predictions.dedup();
     paths.extend(predictions);
-    paths
+    Ok(paths)
 }
 
 impl Inputs {

@@ -117,7 +117,7 @@ pub fn replay(
     let references = References::of(scenario, registry)?;
     let runs = jobs.len() + loads.len() + references.jobs.len();
     progress.runs.store(runs, Ordering::Relaxed);
-    let files = input_paths(scenario).into_iter().map(InputFile::read).collect::<Result<_>>()?;
+    let files = input_paths(scenario)?.into_iter().map(InputFile::read).collect::<Result<_>>()?;
     let inputs = Inputs::load(scenario, runs)?;
     let mut manifest = Manifest {
         schema: SCHEMA,

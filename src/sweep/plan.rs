@@ -166,7 +166,7 @@ impl Plan {
             }
             match made {
                 Ok(scenario) => {
-                    paths.extend(input_paths(&scenario).into_iter().map(PathBuf::from));
+                    paths.extend(input_paths(&scenario)?.into_iter().map(PathBuf::from));
                     first.get_or_insert(scenario);
                 }
                 // Without axes there is nothing else to blame.
@@ -342,10 +342,7 @@ fn checked(scenario: Scenario, registry: &Registry) -> Result<Scenario> {
     for config in &scenario.schedulers {
         registry.make(&config.name, &config.params, scenario.seed)?;
     }
-    if scenario.trace.path.as_os_str().is_empty() {
-        let help = "name a trace: --trace FILE, or key trace.path";
-        return Err(Error::input(Place::key("trace.path"), "there is no trace", help));
-    }
+    input_paths(&scenario)?;
     if !scenario.load.rates_rps.is_empty() {
         let what = "a sweep has no list of loads beside its axes";
         let help = "use --axis workload.rate_rps=..., and --set load.rates_rps=[]";

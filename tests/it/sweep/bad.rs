@@ -30,7 +30,7 @@ fn axes_are_checked() {
     axis("kv.blocks=log-range{start=1,stop=4}", &["count"]);
     axis("kv.blocks=uniform{low=3,high=3}", &["between 3 and 3"]);
     axis("kv.blocks=uniform{low=3,high=5}", &["sweep.samples", "--samples N"]);
-    axis("kv.blocks=log-uniform{low=-1,high=5}", &["sweep.samples"]);
+    axis("kv.blocks=log-uniform{low=-1,high=5}", &["0 < low < high"]);
     axis("kv.blocks=500,500", &["500 stands twice"]);
     axis("kv.blocks", &["write KEY=a,b,c"]);
     axis("kv.blocks=0,0.5,x", &["sweep.axes kv.blocks", "refused at every point"]);

@@ -140,6 +140,8 @@ fn condition(stream: &mut Stream, depth: u32, n: i64) -> (String, bool) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn filters_say_what_they_mean(seed in any::<u64>(), n in 0i64..5) {
         let (text, wanted) = condition(&mut Stream::new(seed, 0, "filter", 0), 4, n);
