@@ -127,6 +127,9 @@ pub enum Error {
     /// The user interrupted it (exit code 130).
     #[error("interrupted; nothing was written")]
     Interrupted,
+    /// The user interrupted something that can go on later (exit code 130).
+    #[error("{0}")]
+    Paused(String),
     /// A check the user asked for failed (exit code 1).
     #[error("{0}")]
     Check(String),
@@ -168,7 +171,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Check(_) => 1,
-            Error::Interrupted => 130,
+            Error::Interrupted | Error::Paused(_) => 130,
             _ => 2,
         }
     }

@@ -22,6 +22,7 @@ pub mod report;
 pub mod rng;
 pub mod scenario;
 pub mod scheduler;
+pub mod sweep;
 pub mod time;
 pub mod trace;
 pub mod workload;

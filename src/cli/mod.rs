@@ -8,7 +8,9 @@ mod misc;
 mod profile;
 mod progress;
 mod replay;
+mod scenario;
 mod schedulers;
+mod sweep;
 mod trace;
 
 pub use console::{Console, Format};
@@ -37,6 +39,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Replay(Box<replay::Args>),
+    Sweep(sweep::Args),
     Verify(misc::VerifyArgs),
     Schedulers(schedulers::Args),
     Figure(Box<figure::Args>),
@@ -85,6 +88,7 @@ fn dispatch(command: &Command, registry: &Registry, console: &Console) -> Result
         Command::Profile(args) => profile::run(args, console),
         Command::Length(args) => length::run(args, console),
         Command::Replay(args) => replay::run(args, registry, console),
+        Command::Sweep(args) => sweep::run(args, registry, console),
         Command::Verify(args) => misc::verify(args, registry, console),
         Command::Schedulers(args) => schedulers::run(args, registry, console),
         Command::Figure(args) => figure::run(args, console),

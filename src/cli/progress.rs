@@ -2,6 +2,7 @@
 #![allow(clippy::print_stderr, reason = "this talks to the user")]
 
 use super::Console;
+use crate::error::{Error, Result};
 use crate::replay::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -44,9 +45,12 @@ impl Drop for Bar {
 }
 
 fn draw(progress: &Progress, stop: &AtomicBool) {
-    let template = "{bar:30} {pos}/{len} runs, {msg} requests, {elapsed} (left {eta})";
+    let template = "{bar:30} {pos}/{len} runs, {per_sec}, {msg} requests, {elapsed} (left {eta})";
     let style = ProgressStyle::with_template(template).expect("the template is a constant");
     let bar = ProgressBar::new(0).with_style(style);
+    // Runs of an earlier attempt say nothing about the speed of this one.
+    bar.set_position(progress.done.load(Ordering::Relaxed) as u64);
+    bar.reset_eta();
     while !stop.load(Ordering::Relaxed) {
         std::thread::park_timeout(TICK);
         bar.set_length(progress.runs.load(Ordering::Relaxed) as u64);
@@ -58,18 +62,36 @@ fn draw(progress: &Progress, stop: &AtomicBool) {
 
 fn heartbeat(progress: &Progress, stop: &AtomicBool) {
     let (start, mut next) = (Instant::now(), HEARTBEAT);
+    let before = progress.done.load(Ordering::Relaxed);
     while !stop.load(Ordering::Relaxed) {
         std::thread::park_timeout(HEARTBEAT);
-        if start.elapsed() < next {
+        let elapsed = start.elapsed();
+        if elapsed < next {
             continue;
         }
         next += HEARTBEAT;
+        let (done, runs) = (progress.done.load(Ordering::Relaxed), progress.runs.load(Ordering::Relaxed));
+        let rate = done.saturating_sub(before) as f64 / elapsed.as_secs_f64();
+        let left = if rate > 0.0 {
+            format!("about {:.0} s left", runs.saturating_sub(done) as f64 / rate)
+        } else {
+            "none done yet".into()
+        };
+        let requests = progress.requests.load(Ordering::Relaxed);
         eprintln!(
-            "{} of {} runs, {} requests, {} s",
-            progress.done.load(Ordering::Relaxed),
-            progress.runs.load(Ordering::Relaxed),
-            progress.requests.load(Ordering::Relaxed),
-            start.elapsed().as_secs()
+            "{done} of {runs} runs, {rate:.2} runs/s, {requests} requests, {} s, {left}",
+            elapsed.as_secs()
         );
     }
+}
+
+/// The first Ctrl-C asks for a stop; the second ends the process.
+pub fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<()> {
+    let progress = Arc::clone(progress);
+    let stop = move || {
+        if progress.interrupted.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    };
+    ctrlc::set_handler(stop).map_err(|e| Error::Usage(format!("Ctrl-C cannot be caught: {e}")))
 }

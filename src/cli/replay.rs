@@ -1,18 +1,17 @@
 //! `foretoken replay`: the main job.
 
+use super::Console;
 use super::console::Format;
 use super::progress::Bar;
-use super::{Console, schedulers};
+use super::scenario::{ScenarioArgs, stem};
 use crate::error::{Error, Result};
-use crate::predict::PredictorConfig;
 use crate::replay::{self, Options, Outputs, Progress, Replayed};
-use crate::scenario::{Layers, Scenario, SchedulerConfig, resolve};
+use crate::scenario::{Scenario, resolve};
 use crate::scheduler::Registry;
 use crate::time::SimTime;
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use toml::Value;
 
 /// Replay a trace under one or several schedulers.
@@ -25,35 +24,11 @@ use toml::Value;
   foretoken replay --trace traces/lmsys-like.csv.gz --scheduler fcfs,sjf --out results/try
   foretoken replay --trace T.jsonl --engine vllm-v1-2025 --profile dynamo-polynomial --set kv.blocks=7424")]
 pub struct Args {
-    /// Scenario file (TOML); flags and --set are stronger.
-    scenario: Option<PathBuf>,
-    /// Trace file, any known format, plain or gzip.
-    #[arg(long)]
-    trace: Option<PathBuf>,
-    /// Engine preset: vllm-v1, vllm-v1-2025, static, theory.
-    #[arg(long)]
-    engine: Option<String>,
-    /// Schedulers, comma-separated or repeated; parameters in braces: sjf, mlfq{quantum_tokens=32}.
-    #[arg(long = "scheduler")]
-    schedulers: Vec<String>,
-    /// Latency profile: a name of `foretoken profile list`, or a file.
-    #[arg(long)]
-    profile: Option<String>,
-    /// Who predicts output lengths: oracle, none, law, noisy{sigma=0.5}, noisy-r2{r2=0.76}, ...
-    #[arg(long)]
-    predictor: Option<String>,
+    #[command(flatten)]
+    scenario: ScenarioArgs,
     /// Offered loads, requests/s, comma-separated: every scheduler runs at each, for a figure.
     #[arg(long, value_delimiter = ',')]
     rates: Vec<f64>,
-    /// Seed of every random stream.
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Independent repetitions.
-    #[arg(long)]
-    replicates: Option<u32>,
-    /// Set any key: kv.blocks=7424. The path must exist; see `foretoken schema scenario`.
-    #[arg(long = "set", value_name = "PATH=VALUE")]
-    set: Vec<String>,
     #[command(flatten)]
     out: OutArgs,
 }
@@ -102,7 +77,7 @@ pub fn run(args: &Args, registry: &Registry, console: &Console) -> Result<()> {
     let out = args.out.out.clone().unwrap_or_else(|| default_out(args, &scenario));
     let options = args.options()?;
     let progress = Arc::new(Progress::default());
-    stop_on_interrupt(&progress)?;
+    super::progress::stop_on_interrupt(&progress)?;
     let bar = Bar::start(console, &progress);
     let replayed = pool.install(|| replay::replay(&scenario, registry, &out, &options, &progress));
     drop(bar);
@@ -116,68 +91,19 @@ pub fn run(args: &Args, registry: &Registry, console: &Console) -> Result<()> {
     Ok(())
 }
 
-/// The first Ctrl-C asks the replay to stop, which leaves nothing behind; the second ends the process.
-fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<()> {
-    let progress = Arc::clone(progress);
-    let stop = move || {
-        if progress.interrupted.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    };
-    ctrlc::set_handler(stop).map_err(|e| Error::Usage(format!("Ctrl-C cannot be caught: {e}")))
-}
-
 fn default_out(args: &Args, scenario: &Scenario) -> PathBuf {
     let named = (!scenario.name.is_empty()).then(|| scenario.name.clone());
-    let stem = |p: &PathBuf| {
-        p.file_name().map(|n| n.to_string_lossy().split('.').next().unwrap_or("run").to_string())
-    };
-    let name = named.or_else(|| args.scenario.as_ref().and_then(stem)).or_else(|| stem(&scenario.trace.path));
+    let name = named.or_else(|| args.scenario.stem()).or_else(|| stem(&scenario.trace.path));
     PathBuf::from("results").join(name.unwrap_or_else(|| "run".into()))
 }
 
 impl Args {
     /// The scenario that the file, the flags and the `--set`s describe.
     fn scenario(&self, registry: &Registry, console: &Console) -> Result<Scenario> {
-        let mut layers = Layers { file: self.scenario.clone(), set: Vec::new() };
-        if self.scenario.is_none()
-            && self.trace.is_none()
-            && !self.set.iter().any(|s| s.starts_with("trace.path"))
-        {
-            return Err(Error::Usage(
-                "give a scenario file or --trace FILE; see `foretoken replay --help`".into(),
-            ));
-        }
-        let mut set = |path: &str, value: Value| layers.set.push((path.into(), value));
-        if let Some(trace) = &self.trace {
-            set("trace.path", Value::String(trace.to_string_lossy().into_owned()));
-        }
-        if let Some(engine) = &self.engine {
-            set("engine.preset", Value::String(engine.clone()));
-        }
-        if let Some(profile) = &self.profile {
-            set("profile", Value::String(profile.clone()));
-        }
-        if let Some(predictor) = &self.predictor {
-            set("predictor", Value::Table(schedulers::braced(predictor)?.table("kind")));
-        }
-        if let Some(seed) = self.seed {
-            let seed =
-                i64::try_from(seed).map_err(|_| Error::Usage("--seed: choose at most 2^63 - 1".into()))?;
-            set("seed", Value::Integer(seed));
-        }
-        if let Some(replicates) = self.replicates {
-            set("replicates", Value::Integer(replicates.into()));
-        }
+        let mut layers = self.scenario.layers()?;
         if !self.rates.is_empty() {
-            set("load.rates_rps", Value::Array(self.rates.iter().map(|&r| Value::Float(r)).collect()));
-        }
-        let chosen = schedulers::parse_list(&self.schedulers)?;
-        if !chosen.is_empty() {
-            set("schedulers", schedulers_value(&chosen)?);
-        }
-        for assignment in &self.set {
-            layers.set(assignment)?;
+            let rates = self.rates.iter().map(|&r| Value::Float(r)).collect();
+            layers.set.insert(0, ("load.rates_rps".into(), Value::Array(rates)));
         }
         let mut scenario = resolve(&layers)?;
         if !layers.mention("workload.arrivals")?
@@ -201,10 +127,6 @@ impl Args {
         };
         Ok(Options { outputs, overwrite: self.out.overwrite, stepwise: self.out.stepwise })
     }
-}
-
-fn schedulers_value(chosen: &[SchedulerConfig]) -> Result<Value> {
-    Value::try_from(chosen).map_err(|e| Error::Usage(format!("--scheduler: {e}")))
 }
 
 fn parse_window(text: &str) -> Result<(f64, f64)> {
@@ -262,7 +184,7 @@ fn difference(paired: &crate::metrics::stats::Paired) -> String {
 }
 
 /// Four significant digits.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     match value.abs() {
         _ if !value.is_finite() => "-".into(),
         v if v >= 1000.0 => format!("{value:.0}"),
@@ -307,12 +229,4 @@ fn show_one(run: &replay::RunResult, console: &Console) -> Result<()> {
         s.percentile_convention.as_str()
     ));
     console.table(&["", "mean", "std", "min", "p50", "p90", "p95", "p99", "max"], &rows, &json)
-}
-
-/// The predictor written as `kind{key=value}`.
-pub fn predictor(text: &str) -> Result<PredictorConfig> {
-    let table = schedulers::braced(text)?.table("kind");
-    table
-        .try_into()
-        .map_err(|e: toml::de::Error| Error::Usage(format!("predictor `{text}`: {}", e.message())))
 }

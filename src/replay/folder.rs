@@ -20,6 +20,8 @@ pub enum Existing {
     Nothing,
     /// Results of the very same request.
     Same(Box<Manifest>),
+    /// The same, but for these files, which are gone or not as they were written.
+    Torn(Vec<String>),
     /// Something else, which the user allowed to be replaced.
     Replaceable,
 }
@@ -30,6 +32,7 @@ pub enum Existing {
 /// It holds something else and `overwrite` is not set; or it is not a result directory, which is never
 /// replaced.
 pub fn look(dir: &Path, wanted: &Manifest, overwrite: bool) -> Result<Existing> {
+    tidy(dir);
     if !dir.exists() {
         return Ok(Existing::Nothing);
     }
@@ -46,9 +49,18 @@ pub fn look(dir: &Path, wanted: &Manifest, overwrite: bool) -> Result<Existing> 
         return Err(Error::input(Place::file(dir), what, "choose another --out"));
     }
     match Manifest::read(dir) {
-        Ok(found) if found.same_request(wanted) && !overwrite => Ok(Existing::Same(Box::new(found))),
         _ if overwrite => Ok(Existing::Replaceable),
-        Err(e) => Err(e),
+        Ok(found) if found.same_request(wanted) => match found.changed_files(dir) {
+            files if files.is_empty() => Ok(Existing::Same(Box::new(found))),
+            files => Ok(Existing::Torn(files)),
+        },
+        // A torn manifest does not say what it is of; the scenario beside it does.
+        Err(e) => match toml::to_string(&wanted.scenario) {
+            Ok(text) if fs::read_to_string(dir.join(SCENARIO)).is_ok_and(|there| there == text) => {
+                Ok(Existing::Torn(vec!["manifest.json".into()]))
+            }
+            _ => Err(e),
+        },
         Ok(_) => {
             let what = "this directory holds results of another scenario, other inputs or other options";
             Err(Error::input(
@@ -60,9 +72,43 @@ pub fn look(dir: &Path, wanted: &Manifest, overwrite: bool) -> Result<Existing> 
     }
 }
 
+/// Name of the file that holds the scenario of a result directory.
+pub(super) const SCENARIO: &str = "scenario.resolved.toml";
+
+/// Removes what dead processes left beside `target`. Results that one of them had moved out of the way, and did
+/// not live to replace, return. What cannot be removed stays: it is in nobody's way.
+fn tidy(target: &Path) {
+    let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Some(name) = target.file_name().map(|n| format!(".{}.", n.to_string_lossy())) else { return };
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let left = entry.file_name().to_string_lossy().into_owned();
+        let Some((pid, kind)) = left.strip_prefix(&name).and_then(|rest| rest.split_once('.')) else {
+            continue;
+        };
+        if !["tmp", "old"].contains(&kind) || !pid.parse().is_ok_and(is_dead) {
+            continue;
+        }
+        let _ = match kind {
+            "old" if !target.exists() => fs::rename(entry.path(), target),
+            _ => fs::remove_dir_all(entry.path()),
+        };
+    }
+}
+
+/// Whether no process has this number; a living namesake, or a system that does not tell, counts as alive.
+fn is_dead(pid: u32) -> bool {
+    let processes = Path::new("/proc");
+    pid == std::process::id()
+        || (processes.join("self").exists() && !processes.join(pid.to_string()).exists())
+}
+
 impl Staging {
     /// A fresh directory beside `target`.
+    ///
+    /// # Errors
+    /// Nothing can be written there.
     pub fn new(target: &Path) -> Result<Staging> {
+        tidy(target);
         let target = if target.is_absolute() { target.to_path_buf() } else { Path::new(".").join(target) };
         let parent = target.parent().unwrap_or(Path::new("."));
         let name = target.file_name().ok_or_else(|| {
@@ -91,11 +137,16 @@ impl Staging {
         Ok(path)
     }
 
-    /// Moves it to its place, replacing what is there.
-    pub fn publish(self) -> Result<()> {
+    /// Moves it to its place, replacing what is there but for the files `torn`, which are set aside; returns
+    /// where they are.
+    ///
+    /// # Errors
+    /// It cannot be moved.
+    pub fn publish(self, torn: &[String]) -> Result<Vec<PathBuf>> {
         let io = |e| Error::io(&self.target, e);
         if !self.target.exists() {
-            return fs::rename(&self.aside, &self.target).map_err(io);
+            fs::rename(&self.aside, &self.target).map_err(io)?;
+            return Ok(Vec::new());
         }
         let old = self.aside.with_extension("old");
         fs::rename(&self.target, &old).map_err(io)?;
@@ -104,7 +155,9 @@ impl Staging {
             fs::rename(&old, &self.target).map_err(io)?;
             return Err(io(e));
         }
-        fs::remove_dir_all(&old).map_err(io)
+        let kept = keep_torn(&old, &self.target, torn)?;
+        fs::remove_dir_all(&old).map_err(io)?;
+        Ok(kept)
     }
 }
 
@@ -118,6 +171,38 @@ impl Drop for Staging {
             let _ = fs::remove_dir(folder);
         }
     }
+}
+
+/// Moves `files`, which are not whole, from `old` to the directory `new` that took its place, under names that
+/// [`set_aside`] gives; returns where they are. Those that are gone are passed over.
+pub fn keep_torn(old: &Path, new: &Path, files: &[String]) -> Result<Vec<PathBuf>> {
+    let there = files.iter().filter(|file| old.join(file).exists());
+    there
+        .map(|file| {
+            let aside = aside_name(&new.join(file));
+            fs::rename(old.join(file), &aside).map_err(|e| Error::io(&aside, e))?;
+            Ok(aside)
+        })
+        .collect()
+}
+
+/// Renames a file that is not whole to the first free of `NAME.torn`, `NAME.torn2`, ..., and returns that path.
+///
+/// # Errors
+/// It cannot be renamed.
+pub fn set_aside(path: &Path) -> Result<PathBuf> {
+    let aside = aside_name(path);
+    fs::rename(path, &aside).map_err(|e| Error::io(path, e))?;
+    Ok(aside)
+}
+
+fn aside_name(path: &Path) -> PathBuf {
+    let name = |n: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(if n == 1 { ".torn".into() } else { format!(".torn{n}") });
+        PathBuf::from(name)
+    };
+    (1..).map(name).find(|p| !p.exists()).expect("some number is free")
 }
 
 /// Creates `dir/name`, lets `fill` write it, and returns the XXH3-128 of what was written.

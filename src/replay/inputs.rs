@@ -3,7 +3,7 @@
 use crate::error::{Error, Place, Result};
 use crate::latency::Profile;
 use crate::predict::LengthSample;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, TraceConfig};
 use crate::trace::{self, Notes, ReadOptions, Reader, TraceRow};
 use crate::workload::{self, Arrivals, OrInf, Rows, Scale, Workload};
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,7 @@ impl InputFile {
     }
 }
 
+#[derive(Clone)]
 enum Feed {
     /// Read again by each run, in constant memory.
     Stream(PathBuf, ReadOptions),
@@ -53,18 +54,94 @@ enum Feed {
     Shared(Rows),
 }
 
-/// Trace, profile and memory of a replay.
-pub struct Inputs {
-    /// Files that the results depend on.
-    pub files: Vec<InputFile>,
-    /// The latency profile.
-    pub profile: Profile,
-    /// Usable KV blocks of a replica.
-    pub kv_blocks: u64,
-    /// True lengths, for predictors of stated accuracy.
-    pub sample: LengthSample,
+/// A trace, opened or in memory; clones share it.
+#[derive(Clone)]
+pub struct Trace {
+    sample: Arc<LengthSample>,
     notes: Arc<OnceLock<Notes>>,
     feed: Feed,
+    has_times: bool,
+}
+
+impl Trace {
+    /// Opens the trace that `config` names, to be read again by each run.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn open(config: &TraceConfig) -> Result<Trace> {
+        let (reader, options) = open(config)?;
+        Ok(Trace {
+            sample: Arc::default(),
+            notes: Arc::default(),
+            has_times: reader.has_times(),
+            feed: Feed::Stream(config.path.clone(), options),
+        })
+    }
+
+    /// Reads the whole trace that `config` names.
+    ///
+    /// # Errors
+    /// A row of it cannot be read.
+    pub fn load(config: &TraceConfig) -> Result<Trace> {
+        let (reader, _) = open(config)?;
+        let (has_times, notes) = (reader.has_times(), Arc::default());
+        let mut lengths = Vec::new();
+        let rows = Rows::load(Noted { reader, notes: Arc::clone(&notes) }.inspect(|row| {
+            if let Ok(row) = row {
+                lengths.push(row.output_tokens);
+            }
+        }))?;
+        Ok(Trace {
+            sample: Arc::new(LengthSample::new(&lengths)),
+            notes,
+            feed: Feed::Shared(rows),
+            has_times,
+        })
+    }
+
+    /// Rows that are held in memory.
+    pub fn rows_held(&self) -> usize {
+        match &self.feed {
+            Feed::Shared(rows) => rows.len(),
+            Feed::Stream(..) => 0,
+        }
+    }
+}
+
+fn open(config: &TraceConfig) -> Result<(Reader, ReadOptions)> {
+    let options = config.options()?;
+    Ok((trace::open(&config.path, &options)?, options))
+}
+
+/// Trace, profile and memory of a replay.
+pub struct Inputs {
+    /// The latency profile.
+    pub profile: Arc<Profile>,
+    /// Usable KV blocks of a replica.
+    pub kv_blocks: u64,
+    trace: Trace,
+}
+
+/// Paths of the files that the results of `scenario` depend on.
+///
+/// # Errors
+/// It names no trace.
+pub fn input_paths(scenario: &Scenario) -> Result<Vec<&Path>> {
+    if scenario.trace.path.as_os_str().is_empty() {
+        let help = "name a trace: --trace FILE, or key trace.path";
+        return Err(Error::input(Place::key("trace.path"), "there is no trace", help));
+    }
+    let mut paths = vec![scenario.trace.path.as_path()];
+    let profile = Path::new(&scenario.profile);
+    if profile.is_file() {
+        paths.push(profile);
+    }
+    let own = scenario.schedulers.iter().filter_map(|s| s.predictor.as_ref());
+    let mut predictions: Vec<&Path> = scenario.predictor.iter().chain(own).filter_map(|p| p.path()).collect();
+    predictions.sort();
+    predictions.dedup();
+    paths.extend(predictions);
+    Ok(paths)
 }
 
 impl Inputs {
@@ -74,41 +151,34 @@ impl Inputs {
     /// Files that cannot be read; a profile without KV capacity when the scenario sets none; a trace
     /// without arrival times when the scenario draws none.
     pub fn load(scenario: &Scenario, runs: usize) -> Result<Inputs> {
-        let path = &scenario.trace.path;
-        if path.as_os_str().is_empty() {
-            let help = "name a trace: --trace FILE, or key trace.path";
-            return Err(Error::input(Place::key("trace.path"), "there is no trace", help));
-        }
-        let mut files = vec![InputFile::read(path)?];
-        let profile = Profile::load(&scenario.profile)?;
-        if Path::new(&scenario.profile).is_file() {
-            files.push(InputFile::read(Path::new(&scenario.profile))?);
-        }
-        files.extend(prediction_files(scenario)?);
-        let options = scenario.trace.options()?;
-        let reader = trace::open(path, &options)?;
-        let timed = matches!(scenario.workload.arrivals, Arrivals::Trace {});
-        if timed && !reader.has_times() {
-            let what = format!("{} has no arrival times", path.display());
+        let needs_sample = scenario.predictor.as_ref().is_some_and(|p| p.needs_sample())
+            || scenario.schedulers.iter().any(|s| s.predictor.as_ref().is_some_and(|p| p.needs_sample()));
+        let profile = Arc::new(Profile::load(&scenario.profile)?);
+        let trace = match runs > 1 || needs_sample {
+            true => Trace::load(&scenario.trace)?,
+            false => Trace::open(&scenario.trace)?,
+        };
+        Inputs::with(scenario, trace, profile)
+    }
+
+    /// The same with trace and profile at hand.
+    ///
+    /// # Errors
+    /// A profile without KV capacity when the scenario sets none; a trace without arrival times when the
+    /// scenario draws none.
+    pub fn with(scenario: &Scenario, trace: Trace, profile: Arc<Profile>) -> Result<Inputs> {
+        if matches!(scenario.workload.arrivals, Arrivals::Trace {}) && !trace.has_times {
+            let what = format!("{} has no arrival times", scenario.trace.path.display());
             let help = "draw them, e.g. --set workload.arrivals.kind=poisson --set workload.rate_rps=5";
             return Err(Error::input(Place::key("workload.arrivals.kind"), what, help));
         }
-        let notes = Arc::default();
-        let needs_sample = scenario.predictor.as_ref().is_some_and(|p| p.needs_sample())
-            || scenario.schedulers.iter().any(|s| s.predictor.as_ref().is_some_and(|p| p.needs_sample()));
-        let (sample, feed) = if runs > 1 || needs_sample {
-            let mut lengths = Vec::new();
-            let rows = Rows::load(Noted { reader, notes: Arc::clone(&notes) }.inspect(|row| {
-                if let Ok(row) = row {
-                    lengths.push(row.output_tokens);
-                }
-            }))?;
-            (LengthSample::new(&lengths), Feed::Shared(rows))
-        } else {
-            (LengthSample::default(), Feed::Stream(path.clone(), options))
-        };
         let kv_blocks = kv_blocks(scenario, &profile)?;
-        Ok(Inputs { files, kv_blocks, profile, sample, notes, feed })
+        Ok(Inputs { profile, kv_blocks, trace })
+    }
+
+    /// True lengths, for predictors of stated accuracy.
+    pub fn sample(&self) -> &LengthSample {
+        &self.trace.sample
     }
 
     /// The requests of one replicate, at `rate_rps` instead of the scenario's rate if given.
@@ -123,10 +193,11 @@ impl Inputs {
                 spec.scale = Some(Scale::RateMatch {});
             }
         }
-        match &self.feed {
+        match &self.trace.feed {
             Feed::Shared(rows) => rows.build(&spec, scenario.seed, replicate),
             Feed::Stream(path, options) => {
-                let rows = Noted { reader: trace::open(path, options)?, notes: Arc::clone(&self.notes) };
+                let rows =
+                    Noted { reader: trace::open(path, options)?, notes: Arc::clone(&self.trace.notes) };
                 workload::build(&spec, rows, scenario.seed, replicate)
             }
         }
@@ -134,7 +205,7 @@ impl Inputs {
 
     /// What the reader of the trace noted, once it was read.
     pub fn notes(&self) -> Option<&Notes> {
-        self.notes.get()
+        self.trace.notes.get()
     }
 
     /// Tokens that a replica's KV memory holds.
@@ -184,14 +255,6 @@ impl Drop for Noted {
         // Every run reads the same file: the first one's notes stand for all.
         let _ = self.notes.set(self.reader.notes().clone());
     }
-}
-
-fn prediction_files(scenario: &Scenario) -> Result<Vec<InputFile>> {
-    let own = scenario.schedulers.iter().filter_map(|s| s.predictor.as_ref());
-    let mut paths: Vec<&Path> = scenario.predictor.iter().chain(own).filter_map(|p| p.path()).collect();
-    paths.sort();
-    paths.dedup();
-    paths.into_iter().map(InputFile::read).collect()
 }
 
 fn kv_blocks(scenario: &Scenario, profile: &Profile) -> Result<u64> {

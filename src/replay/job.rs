@@ -109,7 +109,7 @@ impl Job {
         let replicate = u64::from(self.replicate);
         let mut workload = inputs.workload(scenario, replicate, self.rate_rps)?;
         let mut predictor =
-            scenario.predictor(config, registry)?.build(&inputs.sample, scenario.seed, replicate)?;
+            scenario.predictor(config, registry)?.build(inputs.sample(), scenario.seed, replicate)?;
         let scheduler_seed = scenario.seed.wrapping_add(replicate);
         let capacity = inputs.kv_capacity_tokens(scenario);
         let setup = engine::Setup {

@@ -8,6 +8,7 @@ mod folder;
 mod inputs;
 mod job;
 mod manifest;
+mod measure;
 mod reference;
 mod remarks;
 mod rounds;
@@ -16,7 +17,8 @@ mod verify;
 mod write;
 
 pub use figures::Curves;
-pub use inputs::{InputFile, Inputs, draw_arrivals};
+pub use folder::{Staging, hash_file, keep_torn, set_aside, write_hashed};
+pub use inputs::{InputFile, Inputs, Trace, draw_arrivals, input_paths};
 pub use job::{Finished, Job, Listeners};
 pub use manifest::{Manifest, Outputs, RunEntry};
 pub use run::{LEVEL, Options, Progress, Replayed, RunResult, jobs, replay};

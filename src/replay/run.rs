@@ -1,26 +1,20 @@
 //! From a scenario to a result directory.
 
 use super::folder::{self, Existing, Staging};
-use super::inputs::Inputs;
+use super::inputs::{InputFile, Inputs, input_paths};
 use super::job::{Finished, Job, Listeners};
 use super::manifest::{Manifest, Outputs, RunEntry, SCHEMA};
 use super::reference::References;
 use super::{remarks, write};
 use crate::error::{Error, Result};
-use crate::latency::Isolated;
-use crate::metrics::{
-    Comparison, Contestant, Run, RunRecord, Summary, SummaryOptions, Trim, compare, summarise,
-};
-use crate::predict::PredictorConfig;
+use crate::metrics::{Comparison, Contestant, Run, Summary, compare};
 use crate::record::RequestRecord;
 use crate::scenario::Scenario;
 use crate::scheduler::Registry;
-use crate::time::Span;
 use crate::workload::Counts;
 use rayon::prelude::*;
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Confidence level of every interval.
@@ -123,12 +117,13 @@ pub fn replay(
     let references = References::of(scenario, registry)?;
     let runs = jobs.len() + loads.len() + references.jobs.len();
     progress.runs.store(runs, Ordering::Relaxed);
+    let files = input_paths(scenario)?.into_iter().map(InputFile::read).collect::<Result<_>>()?;
     let inputs = Inputs::load(scenario, runs)?;
     let mut manifest = Manifest {
         schema: SCHEMA,
         foretoken: env!("CARGO_PKG_VERSION").into(),
         scenario: scenario.clone(),
-        inputs: inputs.files.clone(),
+        inputs: files,
         outputs: options.outputs.clone(),
         files: BTreeMap::new(),
         runs: Vec::new(),
@@ -141,17 +136,22 @@ pub fn replay(
     manifest.runs = runs.iter().map(|r| r.entry.clone()).collect();
     let best = references.best(&replay, &runs)?;
     let comparison = (runs.len() > 1).then(|| comparison(scenario, &runs, best)).transpose()?;
-    if let Existing::Same(stored) = existing {
+    if let Existing::Same(stored) = &existing {
         // Made again only to be held against what is there.
-        unchanged(out, &stored, &manifest)?;
+        unchanged(out, stored, &manifest)?;
         let remarks = remarks::of(scenario.engine.preset, &inputs, &runs);
         return Ok(Replayed { runs, comparison, unchanged: true, remarks });
     }
     let loads = loads.par_iter().map(|job| replay.measure(*job)).collect::<Result<Vec<_>>>()?;
     write::shared(&staging, &mut manifest, comparison.as_ref(), &runs, &loads)?;
     progress.check()?;
-    staging.publish()?;
-    let remarks = remarks::of(scenario.engine.preset, &inputs, &runs);
+    let mut remarks = remarks::of(scenario.engine.preset, &inputs, &runs);
+    let torn = if let Existing::Torn(files) = existing { files } else { Vec::new() };
+    let not_whole =
+        |file: &String| format!("{}: not as it was written; made again", out.join(file).display());
+    remarks.extend(torn.iter().map(not_whole));
+    let aside = |path: PathBuf| format!("what was there of it is {}", path.display());
+    remarks.extend(staging.publish(&torn)?.into_iter().map(aside));
     Ok(Replayed { runs, comparison, unchanged: false, remarks })
 }
 
@@ -177,7 +177,7 @@ impl Replay<'_> {
         let dir = self.staging.folder(&folder)?;
         let mut files = BTreeMap::new();
         let finished = write::run_with_steps(self, job, &dir, &mut files)?;
-        let (summary, counts) = (self.summarise(job, &label, &finished)?, finished.counts);
+        let (summary, counts) = (self.summary(job, &finished)?, finished.counts);
         write::run_files(self, job, &dir, &finished, &summary, &mut files)?;
         let curves = super::figures::Curves::of(&finished.records);
         let records = if self.scenario.replicates == 1 && !single { finished.records } else { Vec::new() };
@@ -198,7 +198,7 @@ impl Replay<'_> {
     pub fn measure(&self, job: Job) -> Result<(Job, String, Summary)> {
         let label = job.config(self.scenario).label();
         let finished = self.execute(job, &mut Listeners::default())?;
-        let summary = self.summarise(job, &label, &finished)?;
+        let summary = self.summary(job, &finished)?;
         self.progress.done.fetch_add(1, Ordering::Relaxed);
         Ok((job, label, summary))
     }
@@ -218,67 +218,17 @@ impl Replay<'_> {
         Ok(sum as f64 / times.len() as f64 / 1e9)
     }
 
+    fn summary(&self, job: Job, finished: &Finished) -> Result<Summary> {
+        job.summarise(self.scenario, self.inputs, self.registry, finished)
+    }
+
     pub fn outputs(&self) -> &Outputs {
         &self.options.outputs
     }
-
-    fn summarise(&self, job: Job, label: &str, finished: &Finished) -> Result<Summary> {
-        let scenario = self.scenario;
-        let config = job.config(scenario);
-        let predictor = scenario.predictor(config, self.registry)?;
-        let named = (predictor != PredictorConfig::None).then(|| predictor.label());
-        let times = self.isolated(finished)?;
-        let isolated = times.as_ref().map(|times| {
-            move |prompt: u32, output: u32| times.borrow_mut().e2e(prompt, output).unwrap_or(Span::ZERO)
-        });
-        let metrics = &scenario.metrics;
-        let options = SummaryOptions {
-            percentiles: metrics.percentiles,
-            slo: metrics.slo()?,
-            trim: Some(Trim { warmup: metrics.warmup_share, cooldown: metrics.cooldown_share }),
-            isolated: isolated.as_ref().map(|f| f as &dyn Fn(u32, u32) -> Span),
-        };
-        let run = RunRecord {
-            scheduler: label,
-            engine: scenario.engine.preset.name(),
-            profile: &self.inputs.profile.name,
-            predictor: named.as_deref(),
-            requests: &finished.records,
-            totals: &finished.totals,
-            classes: &finished.classes,
-        };
-        let mut summary = summarise(&run, &options)?;
-        if !times.as_ref().is_some_and(|t| t.borrow().is_bound()) {
-            // Times alone bound nothing if company can make a step shorter.
-            summary.lower_bound = None;
-        }
-        Ok(summary)
-    }
-
-    /// Times alone, if the profile can tell them for the longest request that completed.
-    fn isolated(&self, finished: &Finished) -> Result<Option<RefCell<Isolated>>> {
-        let scenario = self.scenario;
-        let model = self.inputs.profile.model(self.inputs.kv_capacity_tokens(scenario))?;
-        let overhead = Span::from_secs(scenario.engine.host_overhead_s).unwrap_or_default();
-        let threshold = match u64::from(scenario.engine.long_prefill_threshold) {
-            0 => u64::MAX,
-            tokens => tokens,
-        };
-        let mut times = Isolated::new(model, overhead, scenario.engine.max_tokens_per_step.min(threshold));
-        let completed = || finished.records.iter().filter(|r| r.finish.is_some());
-        let longest = completed().max_by_key(|r| r.prompt_tokens + r.output_tokens);
-        let answers = longest.is_none_or(|r| times.e2e(r.prompt_tokens, r.output_tokens).is_ok());
-        Ok((times.is_exact() && answers).then(|| RefCell::new(times)))
-    }
 }
 
-/// Holds the files and the digests of a repeated replay against the stored ones.
+/// Holds the digests of a repeated replay against the stored ones.
 fn unchanged(out: &Path, stored: &Manifest, made: &Manifest) -> Result<()> {
-    if let Some(file) = stored.changed_files(out).first() {
-        let file = out.join(file);
-        let what = format!("{} is not as it was written; make it again with --overwrite", file.display());
-        return Err(Error::Check(what));
-    }
     for (old, new) in stored.runs.iter().zip(&made.runs) {
         if old.digest != new.digest {
             return Err(Error::Check(format!(

@@ -1,7 +1,7 @@
 //! The files of a result directory.
 
 use super::figures;
-use super::folder::{Staging, hash_file, write_hashed};
+use super::folder::{SCENARIO, Staging, hash_file, write_hashed};
 use super::job::{Finished, Job, Listeners};
 use super::manifest::{Manifest, Outputs};
 use super::run::{Replay, RunResult};
@@ -103,7 +103,7 @@ pub(super) fn run_files(
     files.insert("summary.json".into(), json(dir, "summary.json", summary)?);
     let folder_is_run = replay.scenario.schedulers.len() * replay.scenario.replicates as usize > 1;
     if folder_is_run {
-        files.insert("scenario.resolved.toml".into(), scenario(dir, &only(replay.scenario, job))?);
+        files.insert(SCENARIO.into(), scenario(dir, &only(replay.scenario, job))?);
     }
     Ok(())
 }
@@ -118,7 +118,7 @@ fn only(scenario: &Scenario, job: Job) -> Scenario {
 
 fn scenario(dir: &Path, scenario: &Scenario) -> Result<String> {
     let text = toml::to_string(scenario).map_err(|e| Error::Usage(e.to_string()))?;
-    write_hashed(dir, "scenario.resolved.toml", |out| out.write_all(text.as_bytes()))
+    write_hashed(dir, SCENARIO, |out| out.write_all(text.as_bytes()))
 }
 
 fn json(dir: &Path, name: &str, value: &impl serde::Serialize) -> Result<String> {
@@ -153,8 +153,7 @@ pub(super) fn shared(
 
 /// Hashes of the files that lie in `dir` for all runs together.
 fn hashes(dir: &Path) -> Result<Files> {
-    let mut names: Vec<String> =
-        ["scenario.resolved.toml", "comparison.csv", "load.csv"].map(String::from).into();
+    let mut names: Vec<String> = [SCENARIO, "comparison.csv", "load.csv"].map(String::from).into();
     let figures = dir.join("figures");
     if figures.is_dir() {
         let io = |e| Error::io(&figures, e);

@@ -44,6 +44,10 @@ fn root() -> Vec<&'static Value> {
 }
 
 fn unknown_key(path: &str, key: &str, known: &[&str]) -> Error {
+    if path == "sweep" {
+        let help = "run it with `foretoken sweep run`, or take the section out";
+        return Error::input(Place::key(path), "this file describes a sweep, not one experiment", help);
+    }
     let prefix = path.strip_suffix(key).unwrap_or("");
     let help = match nearest(key, known.iter().copied()) {
         Some(near) => format!("did you mean {prefix}{near}? known here: {}", known.join(", ")),
@@ -57,6 +61,27 @@ fn unknown_key(path: &str, key: &str, known: &[&str]) -> Error {
 /// # Errors
 /// The first part that does not exist, with the nearest that does.
 pub fn check_path(path: &str) -> Result<()> {
+    walk(path).map(|_| ())
+}
+
+/// Whether the dotted `path` holds whole numbers.
+///
+/// # Errors
+/// Those of [`check_path`].
+pub fn is_integer(path: &str) -> Result<bool> {
+    Ok(walk(path)?.iter().any(|node| says_integer(node)))
+}
+
+/// Whether a schema node is of type integer, alone or among others.
+fn says_integer(node: &Value) -> bool {
+    match &node["type"] {
+        Value::Array(types) => types.iter().any(|t| t == "integer"),
+        one => one == "integer",
+    }
+}
+
+/// The schema nodes of a dotted path; none below a table that may hold anything.
+fn walk(path: &str) -> Result<Vec<&'static Value>> {
     let mut nodes = root();
     let mut so_far = String::new();
     for key in path.split('.') {
@@ -64,7 +89,7 @@ pub fn check_path(path: &str) -> Result<()> {
         let Some(mut known) = children(&nodes) else {
             let open = nodes.iter().any(|n| n.get("additionalProperties").is_some_and(|a| a != false));
             if open {
-                return Ok(());
+                return Ok(Vec::new());
             }
             return Err(Error::input(
                 Place::key(&so_far),
@@ -77,7 +102,7 @@ pub fn check_path(path: &str) -> Result<()> {
             None => return Err(unknown_key(&so_far, key, &known.into_keys().collect::<Vec<_>>())),
         };
     }
-    Ok(())
+    Ok(nodes)
 }
 
 /// Refuses keys of `table` that no scenario has.

@@ -4,12 +4,14 @@ mod fuzz;
 mod keys;
 mod paths;
 mod resolve;
+mod written;
 mod wrong;
 
 #[doc(hidden)]
 pub use fuzz::fuzz_scenario;
-pub use keys::check_path;
-pub use resolve::{Layers, resolve};
+pub use keys::{check_path, is_integer};
+pub use resolve::{Draft, Layers, resolve};
+pub use written::{Braced, braced, predictor, scalar, schedulers, split_outside_brackets};
 
 use crate::engine::{ClusterConfig, EngineConfig, KvConfig, Preset};
 use crate::error::Result;

@@ -1,6 +1,6 @@
 //! From files and `--set` to a whole [`Scenario`].
 
-use super::{SCHEMA, Scenario, check_path, keys, paths, wrong};
+use super::{SCHEMA, Scenario, check_path, keys, paths, scalar, wrong};
 use crate::engine::{Gate, Preset, StepKind};
 use crate::error::{Error, Place, Result};
 use std::path::{Path, PathBuf};
@@ -36,10 +36,7 @@ impl Layers {
             )));
         }
         check_path(&path)?;
-        let parsed = format!("value = {}", text.trim()).parse::<Table>().ok();
-        let value =
-            parsed.and_then(|mut t| t.remove("value")).unwrap_or_else(|| Value::String(text.trim().into()));
-        self.set.push((path, value));
+        self.set.push((path, scalar(text.trim())));
         Ok(())
     }
 }
@@ -65,48 +62,103 @@ impl Layers {
     }
 }
 
+/// What the user gave, laid together and its keys checked, but not yet filled with built-in values: more can
+/// be set, many times over.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    over: Table,
+    file: Option<PathBuf>,
+    text: String,
+}
+
+impl Draft {
+    /// The file and the `set`s of `layers`.
+    ///
+    /// # Errors
+    /// An unreadable file, by line; an unknown key, by line and with the nearest valid one.
+    pub fn read(layers: &Layers) -> Result<Draft> {
+        Ok(Draft::read_beside(layers, "")?.0)
+    }
+
+    /// The same for a file that has the section `section` beside what makes a scenario.
+    ///
+    /// # Errors
+    /// Those of [`Draft::read`].
+    pub fn read_beside(layers: &Layers, section: &str) -> Result<(Draft, Option<Value>)> {
+        let (mut file, text) = match &layers.file {
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
+                (parse(path, &text)?, text)
+            }
+            None => (Table::new(), String::new()),
+        };
+        let beside = file.remove(section);
+        Ok((Draft::of(layers, file, text)?, beside))
+    }
+
+    /// The same, with the file's content at hand.
+    pub(super) fn of(layers: &Layers, mut file: Table, text: String) -> Result<Draft> {
+        let mut draft = Draft { over: Table::new(), file: layers.file.clone(), text };
+        if let Some(schema) = file.get("schema").and_then(Value::as_integer)
+            && schema > i64::from(SCHEMA)
+        {
+            let what = format!("this is schema {schema}; this build reads up to {SCHEMA}");
+            return Err(draft.place(Error::input(Place::key("schema"), what, "use a newer foretoken")));
+        }
+        keys::check_table(&file).map_err(|e| draft.place(e))?;
+        if let Some(path) = &layers.file {
+            paths::find(&mut file, path);
+        }
+        draft.over = file;
+        for (path, value) in &layers.set {
+            draft.set(path, value.clone());
+        }
+        Ok(draft)
+    }
+
+    /// Sets a dotted path that [`check_path`] accepts.
+    pub fn set(&mut self, path: &str, value: Value) {
+        assign(&mut self.over, path, value);
+    }
+
+    /// Everything that was given.
+    pub fn given(&self) -> &Table {
+        &self.over
+    }
+
+    /// The whole scenario: built-in values of the chosen preset, and what was given.
+    ///
+    /// # Errors
+    /// A value of the wrong type or out of range, by key.
+    pub fn resolve(&self) -> Result<Scenario> {
+        let preset = preset(&self.over).map_err(|e| self.place(e))?;
+        let mut merged = Table::try_from(Scenario::defaults(preset)).expect("built-in values are plain");
+        merge(&mut merged, self.over.clone());
+        let scenario: Scenario = serde_path_to_error::deserialize(merged).map_err(|e| {
+            let key = e.path().to_string();
+            self.place(wrong::value(key, e.into_inner().message()))
+        })?;
+        check(&scenario).map_err(|e| self.place(e))?;
+        Ok(scenario)
+    }
+
+    fn place(&self, error: Error) -> Error {
+        locate(error, self.file.as_deref(), &self.text)
+    }
+}
+
 /// The scenario that `layers` describe: built-in values of the chosen preset, the file, the `set`s.
 ///
 /// # Errors
 /// An unreadable file, by line; an unknown key, by line and with the nearest valid one; a value of the
 /// wrong type or out of range, by key.
 pub fn resolve(layers: &Layers) -> Result<Scenario> {
-    let (file, text) = match &layers.file {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
-            (parse(path, &text)?, text)
-        }
-        None => (Table::new(), String::new()),
-    };
-    resolve_text(layers, file, &text)
+    Draft::read(layers)?.resolve()
 }
 
 /// The same, with the file's content at hand.
-pub(super) fn resolve_text(layers: &Layers, mut file: Table, text: &str) -> Result<Scenario> {
-    let place = |e: Error| locate(e, layers.file.as_deref(), text);
-    if let Some(schema) = file.get("schema").and_then(Value::as_integer)
-        && schema > i64::from(SCHEMA)
-    {
-        let what = format!("this is schema {schema}; this build reads up to {SCHEMA}");
-        return Err(place(Error::input(Place::key("schema"), what, "use a newer foretoken")));
-    }
-    keys::check_table(&file).map_err(place)?;
-    if let Some(path) = &layers.file {
-        paths::find(&mut file, path);
-    }
-    let mut over = file;
-    for (path, value) in &layers.set {
-        assign(&mut over, path, value.clone());
-    }
-    let preset = preset(&over).map_err(place)?;
-    let mut merged = Table::try_from(Scenario::defaults(preset)).expect("built-in values are plain");
-    merge(&mut merged, over);
-    let scenario: Scenario = serde_path_to_error::deserialize(merged).map_err(|e| {
-        let key = e.path().to_string();
-        place(wrong::value(key, e.into_inner().message()))
-    })?;
-    check(&scenario).map_err(place)?;
-    Ok(scenario)
+pub(super) fn resolve_text(layers: &Layers, file: Table, text: &str) -> Result<Scenario> {
+    Draft::of(layers, file, text.into())?.resolve()
 }
 
 pub(super) fn parse(path: &Path, text: &str) -> Result<Table> {

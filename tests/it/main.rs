@@ -22,6 +22,7 @@ mod reference;
 mod roofline;
 mod stepwise;
 mod support;
+mod sweep;
 mod trace_cli;
 mod traces;
 mod workload;

@@ -6,20 +6,23 @@ use std::path::Path;
 #[test]
 fn help_is_as_reviewed() {
     let desk = Desk::new();
-    for command in [
+    let commands = [
         "",
         "replay",
+        "sweep",
+        "sweep run",
         "verify",
         "schedulers",
         "figure",
+        "length",
         "trace",
         "profile",
-        "length",
         "schema",
         "completions",
-    ] {
+    ];
+    for command in commands {
         let text = desk.ok(&format!("{command} --help")).out;
-        let name = if command.is_empty() { "foretoken" } else { command };
+        let name = if command.is_empty() { "foretoken".into() } else { command.replace(' ', "_") };
         let text: Vec<&str> = text.lines().map(str::trim_end).collect();
         insta::assert_snapshot!(format!("help_{name}"), text.join("\n"));
     }

@@ -123,16 +123,60 @@ fn verify_tells_what_has_changed() {
         let done = desk.run("verify d");
         assert_eq!(done.code, Some(1), "{file}");
         assert!(done.err.contains(file), "{}", done.err);
-        let again = desk.run("replay --trace t.csv --scheduler fcfs,sjf --out d");
-        assert_eq!(again.code, Some(1));
-        assert!(again.err.contains(file) && again.err.contains("--overwrite"), "{}", again.err);
-        desk.write(&name, was);
+        let again = desk.ok("replay --trace t.csv --scheduler fcfs,sjf --out d");
+        assert!(again.err.contains(&format!("{file}.torn")), "{}", again.err);
+        assert_eq!((desk.read(&name), desk.read(&format!("{name}.torn"))), (was.clone(), format!("{was} ")));
     }
     desk.ok("verify d");
     desk.write("t.csv", desk.read("t.csv") + "99,1,1\n");
     let done = desk.run("verify d");
     assert_eq!(done.code, Some(1));
     assert!(done.err.contains("t.csv has changed"), "{}", done.err);
+}
+
+#[test]
+fn torn_files_are_named_set_aside_and_made_again() {
+    let desk = Desk::new();
+    let replay = "replay --trace t.csv --out d";
+    desk.ok(replay);
+    for file in ["manifest.json", "summary.json", "requests.csv"] {
+        let name = format!("d/{file}");
+        let was = desk.read(&name);
+        desk.write(&name, &was[..was.len() / 2]);
+        let other = desk.run(&format!("{replay} --scheduler sjf"));
+        assert_eq!(other.code, Some(2), "what is torn is not replaced by something else: {}", other.err);
+        let again = desk.ok(replay);
+        assert!(again.err.contains(&name) && again.err.contains(&format!("{name}.torn")), "{}", again.err);
+        assert_eq!(
+            (desk.read(&name), desk.read(&format!("{name}.torn"))),
+            (was.clone(), was[..was.len() / 2].into())
+        );
+        std::fs::remove_file(desk.path(&name)).unwrap();
+        if file != "manifest.json" {
+            assert!(desk.ok(replay).err.contains(&name));
+            assert_eq!(desk.read(&name), was);
+        } else {
+            desk.write(&name, was);
+        }
+    }
+}
+
+#[test]
+fn what_dead_processes_left_is_tidied() {
+    let desk = Desk::new();
+    let replay = "replay --trace t.csv --out d";
+    desk.ok(replay);
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    let (dead, alive) = (child.id(), std::process::id());
+    child.wait().unwrap();
+    // It was killed when it had moved the results away; another one is at work.
+    std::fs::rename(desk.path("d"), desk.path(&format!(".d.{dead}.old"))).unwrap();
+    for pid in [dead, alive] {
+        std::fs::create_dir(desk.path(&format!(".d.{pid}.tmp"))).unwrap();
+    }
+    let done = desk.ok(replay);
+    assert!(done.err.contains("unchanged"), "{}", done.err);
+    assert_eq!(desk.list("."), [format!(".d.{alive}.tmp"), "d".into(), "t.csv".into()]);
 }
 
 #[test]

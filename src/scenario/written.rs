@@ -1,0 +1,99 @@
+//! Names with parameters in one line of text: `mlfq{quantum_tokens=32}`, `noisy{sigma=0.5}`.
+
+use super::SchedulerConfig;
+use crate::error::{Error, Result};
+use crate::predict::PredictorConfig;
+
+/// A name with values in braces: `mlfq{quantum_tokens=32,levels=4}`.
+#[derive(Debug)]
+pub struct Braced {
+    /// What stands before the brace.
+    pub name: String,
+    /// What stands inside.
+    pub values: toml::Table,
+}
+
+impl Braced {
+    /// The values with the name as one more, called `key`.
+    pub fn table(self, key: &str) -> toml::Table {
+        let mut table = self.values;
+        table.insert(key.into(), toml::Value::String(self.name));
+        table
+    }
+}
+
+/// Parses `name` or `name{key=value,...}`; values are TOML, or text.
+pub fn braced(text: &str) -> Result<Braced> {
+    let Some((name, rest)) = text.split_once('{') else {
+        return Ok(Braced { name: text.trim().into(), values: toml::Table::new() });
+    };
+    let bad = || Error::Usage(format!("`{text}`: write name{{key=value,...}}"));
+    let inside = rest.trim_end().strip_suffix('}').ok_or_else(bad)?;
+    let mut values = toml::Table::new();
+    for pair in split_outside_brackets(inside).into_iter().filter(|p| !p.trim().is_empty()) {
+        let (key, value) = pair.split_once('=').ok_or_else(bad)?;
+        values.insert(key.trim().into(), scalar(value.trim()));
+    }
+    Ok(Braced { name: name.trim().into(), values })
+}
+
+/// A TOML value; text that is none, as a string.
+pub fn scalar(text: &str) -> toml::Value {
+    let parsed = format!("value = {text}").parse::<toml::Table>().ok();
+    parsed.and_then(|mut t| t.remove("value")).unwrap_or_else(|| toml::Value::String(text.into()))
+}
+
+/// Splits at commas outside of any brackets.
+pub fn split_outside_brackets(text: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut parts) = (0, 0, Vec::new());
+    for (i, c) in text.char_indices() {
+        match c {
+            '{' | '[' => depth += 1,
+            '}' | ']' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(&text[start..i]);
+                start = i + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+/// The schedulers of repeated, comma-separated lists. Keys in braces are parameters, but for
+/// `predictor` and `label`.
+pub fn schedulers(flags: &[String]) -> Result<Vec<SchedulerConfig>> {
+    let each = flags.iter().flat_map(|flag| split_outside_brackets(flag));
+    each.map(|text| {
+        let braced = braced(text)?;
+        if braced.name.is_empty() {
+            let flags = flags.join(",");
+            return Err(Error::Usage(format!(
+                "schedulers `{flags}`: a name is missing; see `foretoken schedulers`"
+            )));
+        }
+        let mut config = SchedulerConfig::plain(&braced.name);
+        for (key, value) in braced.values {
+            match (key.as_str(), &value) {
+                ("predictor", toml::Value::String(text)) => config.predictor = Some(predictor(text)?),
+                ("label", toml::Value::String(text)) => config.label = Some(text.clone()),
+                ("label", other) => config.label = Some(other.to_string()),
+                _ => {
+                    let value = serde_json::to_value(&value).map_err(|e| Error::Usage(e.to_string()))?;
+                    config.params.insert(key, value);
+                }
+            }
+        }
+        Ok(config)
+    })
+    .collect()
+}
+
+/// The predictor written as `kind{key=value}`.
+pub fn predictor(text: &str) -> Result<PredictorConfig> {
+    let table = braced(text)?.table("kind");
+    table
+        .try_into()
+        .map_err(|e: toml::de::Error| Error::Usage(format!("predictor `{text}`: {}", e.message())))
+}
