@@ -5,12 +5,14 @@ use super::progress::Bar;
 use super::{Console, schedulers};
 use crate::error::{Error, Result};
 use crate::predict::PredictorConfig;
+use crate::record::TableFormat;
 use crate::replay::{self, Options, Outputs, Progress, Replayed};
 use crate::scenario::{Layers, Scenario, SchedulerConfig, resolve};
 use crate::scheduler::Registry;
 use crate::time::SimTime;
 use serde_json::json;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use toml::Value;
@@ -66,6 +68,9 @@ struct OutArgs {
     /// Replace results of something else.
     #[arg(long)]
     overwrite: bool,
+    /// Form of the tables of requests and steps: csv, or parquet (feature `parquet`).
+    #[arg(long, value_name = "FORM", value_parser = TableFormat::from_str, default_value = "csv")]
+    tables: TableFormat,
     /// Columns of requests.csv, comma-separated.
     #[arg(long, value_delimiter = ',')]
     columns: Vec<String>,
@@ -195,6 +200,7 @@ impl Args {
         let timeline = self.out.timeline.as_deref().map(parse_window).transpose()?;
         let outputs = Outputs {
             columns: self.out.columns.clone(),
+            tables: self.out.tables,
             steps: self.out.steps,
             timeline,
             figures: !self.out.no_figures,
@@ -262,7 +268,7 @@ fn difference(paired: &crate::metrics::stats::Paired) -> String {
 }
 
 /// Four significant digits.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     match value.abs() {
         _ if !value.is_finite() => "-".into(),
         v if v >= 1000.0 => format!("{value:.0}"),

@@ -16,8 +16,9 @@ mod verify;
 mod write;
 
 pub use figures::Curves;
+pub use folder::{Staging, hash_file, write_hashed};
 pub use inputs::{InputFile, Inputs, draw_arrivals};
 pub use job::{Finished, Job, Listeners};
-pub use manifest::{Manifest, Outputs, RunEntry};
+pub use manifest::{Manifest, Outputs, RunEntry, SCHEMA};
 pub use run::{LEVEL, Options, Progress, Replayed, RunResult, jobs, replay};
 pub use verify::{Verdict, Verified, check_determinism, verify};

@@ -1,6 +1,7 @@
 //! The one integration test binary: a module per behaviour.
 
 mod cli;
+mod compare;
 mod contract;
 mod differential;
 mod docs;
@@ -13,6 +14,7 @@ mod keys;
 mod latency;
 mod layering;
 mod metrics;
+mod parquet;
 mod peaks;
 mod queueing;
 mod readme;
