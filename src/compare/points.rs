@@ -1,15 +1,45 @@
 //! Reads `points.csv` of a sweep: which value of every axis gave which metrics.
 
+use super::stored::manifest;
 use crate::error::{Error, Place, Result};
-use crate::metrics::METRICS;
+use crate::metrics::{Better, METRICS};
+use crate::replay::hash_file;
 use csv::StringRecord;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Columns before the axes.
 const HEAD: [&str; 7] = ["point", "scheduler", "replicate", "seed", "status", "reason", "digest"];
-/// Metrics that a sweep may have beside those of a summary; smaller is better.
-pub(super) const RATIOS: [&str; 2] = ["ratio_best_known", "ratio_lower_bound"];
+/// Metrics that a sweep may have beside those of a comparison, and that are better when lower, or higher.
+const LOWER: [&str; 18] = [
+    "e2e_p90_s",
+    "ttft_p50_s",
+    "ttft_p90_s",
+    "tpot_p99_s",
+    "itl_mean_s",
+    "itl_p99_s",
+    "per_token_p99_s",
+    "queue_mean_s",
+    "queue_p99_s",
+    "longest_wait_s",
+    "ratio_best_known",
+    "ratio_lower_bound",
+    "wasted_tokens",
+    "energy_j",
+    "j_per_output_token",
+    "rejected",
+    "unfinished",
+    "duration_s",
+];
+const HIGHER: [&str; 5] = ["total_tokens_per_s", "jain_index", "mfu", "mbu", "completed"];
+
+/// Which way the metric `name` is better; `None` for numbers that are neither, such as a count of steps.
+pub(super) fn better(name: &str) -> Option<Better> {
+    let known = METRICS.iter().find(|m| m.name == name).map(|m| m.better);
+    let lower = LOWER.contains(&name).then_some(Better::Lower);
+    known.or(lower).or(HIGHER.contains(&name).then_some(Better::Higher))
+}
 
 /// One run of a sweep.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +54,29 @@ pub(super) struct Point {
     pub axes: Vec<String>,
     /// Values of the metrics.
     pub metrics: Vec<Option<f64>>,
+}
+
+/// What the manifest of a sweep says of its points.
+struct Swept {
+    /// Dotted keys of the axes.
+    axes: Vec<String>,
+    /// Hash of `points.csv`.
+    points: Option<String>,
+}
+
+impl Swept {
+    fn of(dir: &Path) -> Result<Swept> {
+        let manifest = manifest(dir)?;
+        let listed = manifest.get("axes").and_then(Value::as_array);
+        let key = |axis: &Value| Some(axis.get("key")?.as_str()?.to_string());
+        let axes: Option<Vec<String>> = listed.and_then(|axes| axes.iter().map(key).collect());
+        let axes = axes.ok_or_else(|| {
+            let place = Place::file(dir.join("manifest.json")).column("axes");
+            Error::input(place, "there is no list of axes, each with its key", "run the sweep again")
+        })?;
+        let points = manifest.get("files").and_then(|files| files.get("points.csv")?.as_str());
+        Ok(Swept { axes, points: points.map(String::from) })
+    }
 }
 
 /// The runs of a sweep.
@@ -45,7 +98,7 @@ impl Points {
     /// # Errors
     /// There are none; a missing column; a torn row, with its line.
     pub fn read(dir: &Path) -> Result<Points> {
-        let path = dir.join("points.csv");
+        let (swept, path) = (Swept::of(dir)?, dir.join("points.csv"));
         let text = std::fs::read_to_string(&path).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => {
                 let help = "finish the sweep with --resume, or name another directory";
@@ -61,10 +114,11 @@ impl Points {
         if !HEAD.into_iter().eq(header.iter().take(HEAD.len())) {
             return Err(wrong(1, format!("the first columns are not {}", HEAD.join(","))));
         }
-        let known = |name: &str| METRICS.iter().any(|m| m.name == name) || RATIOS.contains(&name);
         let names: Vec<&str> = header.iter().skip(HEAD.len()).collect();
-        let axes = names.iter().take_while(|name| !known(name)).count();
-        let (axes, metrics) = names.split_at(axes);
+        if !names.iter().take(swept.axes.len()).eq(swept.axes.iter()) {
+            return Err(wrong(1, format!("the columns after {} are not the axes of the manifest", HEAD[6])));
+        }
+        let (axes, metrics) = names.split_at(swept.axes.len());
         let own = |names: &[&str]| names.iter().map(|n| (*n).to_string()).collect();
         let mut points = Points {
             path: path.clone(),
@@ -90,6 +144,10 @@ impl Points {
         if !text.ends_with('\n') {
             let line = text.lines().count() as u64;
             return Err(wrong(line, "the last row does not end: the file was cut off".into()));
+        }
+        if swept.points.is_some() && swept.points != hash_file(&path).ok() {
+            let what = "this is not the file that was written: its hash differs from the manifest's";
+            return Err(Error::input(Place::file(&path), what, "run the sweep again with --resume"));
         }
         Ok(points)
     }

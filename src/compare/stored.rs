@@ -28,6 +28,11 @@ impl Kind {
         match manifest.get("kind").map(|kind| kind.as_str().unwrap_or_default()) {
             None => Ok(Kind::Replay),
             Some("sweep") => Ok(Kind::Sweep),
+            Some("sweep-shard") => Err(Error::input(
+                Place::file(dir),
+                "this is one shard of a sweep",
+                "put the shards together with `foretoken sweep merge`",
+            )),
             Some(other) => Err(Error::input(
                 Place::file(dir.join("manifest.json")).column("kind"),
                 format!("results of kind `{other}` cannot be compared"),
@@ -37,7 +42,8 @@ impl Kind {
     }
 }
 
-fn manifest(dir: &Path) -> Result<Value> {
+/// The manifest of `dir` as it stands, of a schema that this build reads.
+pub(super) fn manifest(dir: &Path) -> Result<Value> {
     if !dir.is_dir() {
         let what = if dir.exists() { "this is a file" } else { "there is no such directory" };
         return Err(Error::input(Place::file(dir), what, "name a result directory"));

@@ -1,10 +1,10 @@
 //! [`winners`]: the best scheduler in each cell of a sweep, and whether its lead is more than luck.
 
 use super::LEVEL;
-use super::points::{Point, Points, RATIOS};
+use super::points::{Point, Points, better};
 use crate::error::{Error, Place, Result};
+use crate::metrics::Better;
 use crate::metrics::stats::{self, Interval};
-use crate::metrics::{Better, METRICS};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -153,7 +153,7 @@ pub fn winners(points: &Points, metrics: &[String]) -> Result<Winners> {
     for name in metrics {
         let column = points.metrics.iter().position(|m| m == name);
         let known = || Error::unknown("metric", name, points.metrics.iter().cloned());
-        let (column, better) = (column.ok_or_else(known)?, better(name).ok_or_else(known)?);
+        let (column, better) = (column.ok_or_else(known)?, better(name).ok_or_else(|| undirected(name))?);
         let entries = cells.iter().map(|(key, cell)| contest(name, better, column, key, cell, &schedulers));
         contests.extend(entries.flatten());
     }
@@ -176,9 +176,10 @@ pub fn winners(points: &Points, metrics: &[String]) -> Result<Winners> {
     })
 }
 
-fn better(name: &str) -> Option<Better> {
-    let ratio = RATIOS.contains(&name).then_some(Better::Lower);
-    METRICS.iter().find(|m| m.name == name).map(|m| m.better).or(ratio)
+fn undirected(name: &str) -> Error {
+    Error::Usage(format!(
+        "{name} has no winner: neither less nor more of it is better; choose another --metric"
+    ))
 }
 
 /// The runs by cell, in the order of the axes' values.

@@ -21,6 +21,9 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+/// What the Parquet library gives back.
+type Encoded<T> = std::result::Result<T, ParquetError>;
+
 const GROUP_ROWS: usize = 1 << 16;
 /// Where a file says what its columns are, one word each.
 const KINDS_KEY: &str = "foretoken.columns";
@@ -123,16 +126,19 @@ impl<W: Write + Send> ParquetTable<W> {
     }
 
     /// Opens the file once the header is known.
-    fn start(&mut self, header: &ByteRecord) -> Result<(), ParquetError> {
-        let names: Vec<&str> =
-            header.iter().map(std::str::from_utf8).collect::<Result<_, _>>().map_err(external)?;
+    fn start(&mut self, header: &ByteRecord) -> Encoded<()> {
+        let names: Vec<&str> = header
+            .iter()
+            .map(std::str::from_utf8)
+            .collect::<std::result::Result<_, _>>()
+            .map_err(external)?;
         self.kinds = names.iter().map(|name| (self.kind)(name)).collect();
         let field = |(name, kind): (&&str, &Kind)| {
             let column = Type::primitive_type_builder(name, kind.physical());
             let column = column.with_repetition(Repetition::OPTIONAL).with_logical_type(kind.logical());
             column.build().map(Arc::new)
         };
-        let fields = names.iter().zip(&self.kinds).map(field).collect::<Result<Vec<_>, _>>()?;
+        let fields = names.iter().zip(&self.kinds).map(field).collect::<Encoded<Vec<_>>>()?;
         let schema = Type::group_type_builder("foretoken").with_fields(fields).build()?;
         let words: Vec<&str> = self.kinds.iter().map(|kind| kind.word()).collect();
         let properties = WriterProperties::builder()
@@ -197,7 +203,7 @@ fn write_column<'a, W: Write + Send>(
     group: &mut SerializedRowGroupWriter<'_, W>,
     kind: Kind,
     cells: impl Iterator<Item = &'a [u8]>,
-) -> Result<(), ParquetError> {
+) -> Encoded<()> {
     match kind {
         Kind::Whole => typed::<Int64Type, W>(group, cells, |text| Ok(number::<u64>(text)? as i64)),
         Kind::Number => typed::<DoubleType, W>(group, cells, number),
@@ -211,7 +217,7 @@ fn write_column<'a, W: Write + Send>(
     }
 }
 
-fn number<T: std::str::FromStr>(text: &[u8]) -> Result<T, ParquetError> {
+fn number<T: std::str::FromStr>(text: &[u8]) -> Encoded<T> {
     let parsed = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
     parsed
         .ok_or_else(|| ParquetError::General(format!("`{}` is not a number", String::from_utf8_lossy(text))))
@@ -220,8 +226,8 @@ fn number<T: std::str::FromStr>(text: &[u8]) -> Result<T, ParquetError> {
 fn typed<'a, T: DataType, W: Write + Send>(
     group: &mut SerializedRowGroupWriter<'_, W>,
     cells: impl Iterator<Item = &'a [u8]>,
-    parse: impl Fn(&[u8]) -> Result<T::T, ParquetError>,
-) -> Result<(), ParquetError> {
+    parse: impl Fn(&[u8]) -> Encoded<T::T>,
+) -> Encoded<()> {
     let (mut values, mut levels) = (Vec::new(), Vec::new());
     for cell in cells {
         levels.push(i16::from(!cell.is_empty()));
@@ -301,7 +307,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     for i in 0..reader.num_row_groups() {
         let group = reader.get_row_group(i).map_err(damaged)?;
         let columns = kinds.iter().enumerate().map(|(j, &kind)| read_column(group.as_ref(), j, kind));
-        let columns = columns.collect::<Result<Vec<_>, _>>().map_err(damaged)?;
+        let columns = columns.collect::<Encoded<Vec<_>>>().map_err(damaged)?;
         for row in 0..group.metadata().num_rows() as usize {
             let cells = columns.iter().map(|cells| cells.get(row).map_or(&[][..], Vec::as_slice));
             csv.write_record(cells).map_err(unwritten)?;
@@ -311,7 +317,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The cells of a column as they stand in a CSV.
-fn read_column(group: &dyn RowGroupReader, index: usize, kind: Kind) -> Result<Vec<Vec<u8>>, ParquetError> {
+fn read_column(group: &dyn RowGroupReader, index: usize, kind: Kind) -> Encoded<Vec<Vec<u8>>> {
     let pushed = |push: fn(&mut Vec<u8>, u64), value: u64| {
         let mut text = Vec::new();
         push(&mut text, value);
@@ -329,7 +335,7 @@ fn cells<T: DataType>(
     group: &dyn RowGroupReader,
     index: usize,
     text: impl Fn(&T::T) -> Vec<u8>,
-) -> Result<Vec<Vec<u8>>, ParquetError> {
+) -> Encoded<Vec<Vec<u8>>> {
     let rows = group.metadata().num_rows() as usize;
     let mut reader = get_typed_column_reader::<T>(group.get_column_reader(index)?);
     let (mut levels, mut values) = (Vec::new(), Vec::new());

@@ -5,7 +5,7 @@ use foretoken::compare::{Lead, Winners};
 use foretoken::rng::Stream;
 
 const HEADER: &str = "point,scheduler,replicate,seed,status,reason,digest,kv.blocks,workload.rate_rps,\
-                      e2e_mean_s,goodput_rps\n";
+                      e2e_mean_s,goodput_rps,steps\n";
 
 /// A sweep over memory and load: `srpt` is better by 2 s above 4 requests/s, all are alike below.
 fn points(replicates: u64) -> String {
@@ -20,7 +20,7 @@ fn points(replicates: u64) -> String {
                     let gain = if rate > 4 && who == 1 { 2.0 } else { 0.0 };
                     let e2e = 10.0 + shared + own - gain;
                     text += &format!(
-                        "{point},{name},{replicate},{replicate},done,,{point:x}{who}{replicate},{blocks},{rate},{e2e},{}\n",
+                        "{point},{name},{replicate},{replicate},done,,{point:x}{who}{replicate},{blocks},{rate},{e2e},{},9\n",
                         1.0 / e2e
                     );
                 }
@@ -33,7 +33,8 @@ fn points(replicates: u64) -> String {
 
 fn desk(points: &str) -> Desk {
     let desk = Desk::new(1);
-    desk.write("s/manifest.json", "{\"schema\": 1, \"kind\": \"sweep\"}\n");
+    let axes = "[{\"key\": \"kv.blocks\"}, {\"key\": \"workload.rate_rps\"}]";
+    desk.write("s/manifest.json", &format!("{{\"schema\": 1, \"kind\": \"sweep\", \"axes\": {axes}}}\n"));
     desk.write("s/points.csv", points);
     desk
 }
@@ -89,7 +90,8 @@ fn failed_runs_are_left_out_and_said() {
     let text = points(3);
     let failing = text.lines().find(|l| l.contains("srpt,1,1,done,,") && l.contains(",500,6,")).unwrap();
     let mut cells: Vec<&str> = failing.split(',').collect();
-    (cells[4], cells[5], cells[6], cells[9], cells[10]) = ("failed", "out of memory", "", "", "");
+    (cells[4], cells[5], cells[6]) = ("failed", "out of memory", "");
+    cells[9..].fill("");
     let desk = desk(&text.replace(failing, &cells.join(",")));
     let report = winners(&desk, "");
     let row = report.rows.iter().find(|r| r.cell == ["500", "6"]).unwrap();
@@ -111,7 +113,7 @@ fn bad_points_are_named_by_line() {
     let other_seed = lines[4].replacen("srpt,1,1,", "srpt,1,8,", 1);
     let cases = [
         (text[..text.len() - 3].to_string(), format!("line {}", lines.len())),
-        (with(3, "0,fcfs,1"), "line 3: 3 cells where the header has 11".into()),
+        (with(3, "0,fcfs,1"), "line 3: 3 cells where the header has 12".into()),
         (with(3, twice), "line 3: fcfs, replicate 0 is in line 2 already".into()),
         (with(5, &other_seed), "line 5: replicate 1 has seed 8 here and 1 in line 3".into()),
         (with(4, &lines[3].replacen("srpt,0", "srpt,x", 1)), "line 4".into()),
@@ -130,6 +132,16 @@ fn a_sweep_is_compared_alone() {
     assert!(desk.refused("compare s s").contains("alone"));
     assert!(desk.refused("compare s --baseline fcfs").contains("replay directories"));
     assert!(desk.refused("compare s --metric e2e_p99_s").contains("unknown metric"));
+    assert!(desk.refused("compare s --metric steps").contains("has no winner"));
+    let manifest = desk.read("s/manifest.json");
+    let with = |field: &str| manifest.replacen("{", &format!("{{{field},"), 1);
+    desk.write("s/manifest.json", &with("\"files\": {\"points.csv\": \"0\"}"));
+    assert!(desk.refused("compare s").contains("hash differs"));
+    desk.write("s/manifest.json", &manifest.replacen("kv.blocks", "kv.block_tokens", 1));
+    assert!(desk.refused("compare s").contains("not the axes of the manifest"));
+    desk.write("s/manifest.json", &manifest.replacen("\"sweep\"", "\"sweep-shard\"", 1));
+    assert!(desk.refused("compare s").contains("sweep merge"));
+    desk.write("s/manifest.json", &manifest);
     std::fs::remove_file(desk.path("s/points.csv")).unwrap();
     assert!(desk.refused("compare s").contains("there is no points.csv"));
 }
