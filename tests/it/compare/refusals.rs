@@ -2,6 +2,9 @@
 
 use super::desk::Desk;
 
+/// A file, what is done to it, and what is said then.
+type Damage = (&'static str, fn(&str) -> String, &'static str);
+
 #[test]
 fn other_requests_are_refused_by_what_differs() {
     let desk = Desk::new(300);
@@ -81,7 +84,7 @@ fn other_versions_are_named() {
 fn torn_and_edited_files_are_named() {
     let desk = Desk::new(300);
     desk.replay("--scheduler fcfs,sjf --out d");
-    let cases: [(&str, fn(&str) -> String, &str); 5] = [
+    let cases: [Damage; 5] = [
         ("d/sjf/requests.csv", |t| t[..t.len() / 2].to_string(), "line 1"),
         ("d/sjf/requests.csv", |t| t.replacen("completed", "done", 1), "line 2, column status"),
         ("d/fcfs/requests.csv", |t| t.replacen("\n1,", "\n9001,", 1), "hash differs"),
