@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand. The only place that prints, and that reads a wall clock.
 #![allow(clippy::disallowed_methods, reason = "wall clock and terminal belong here")]
 
+mod compare;
 mod console;
 mod figure;
 mod length;
@@ -41,6 +42,7 @@ enum Command {
     Replay(Box<replay::Args>),
     Sweep(sweep::Args),
     Verify(misc::VerifyArgs),
+    Compare(compare::Args),
     Schedulers(schedulers::Args),
     Figure(Box<figure::Args>),
     /// Look at traces, convert them, make them up, join two.
@@ -89,6 +91,7 @@ fn dispatch(command: &Command, registry: &Registry, console: &Console) -> Result
         Command::Length(args) => length::run(args, console),
         Command::Replay(args) => replay::run(args, registry, console),
         Command::Sweep(args) => sweep::run(args, registry, console),
+        Command::Compare(args) => compare::run(args, console),
         Command::Verify(args) => misc::verify(args, registry, console),
         Command::Schedulers(args) => schedulers::run(args, registry, console),
         Command::Figure(args) => figure::run(args, console),

@@ -5,12 +5,14 @@ use super::console::Format;
 use super::progress::Bar;
 use super::scenario::{ScenarioArgs, stem};
 use crate::error::{Error, Result};
+use crate::record::TableFormat;
 use crate::replay::{self, Options, Outputs, Progress, Replayed};
 use crate::scenario::{Scenario, resolve};
 use crate::scheduler::Registry;
 use crate::time::SimTime;
 use serde_json::json;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 use toml::Value;
 
@@ -41,6 +43,9 @@ struct OutArgs {
     /// Replace results of something else.
     #[arg(long)]
     overwrite: bool,
+    /// Form of the tables of requests and steps: csv, or parquet (feature `parquet`).
+    #[arg(long, value_name = "FORM", value_parser = TableFormat::from_str, default_value = "csv")]
+    tables: TableFormat,
     /// Columns of requests.csv, comma-separated.
     #[arg(long, value_delimiter = ',')]
     columns: Vec<String>,
@@ -121,6 +126,7 @@ impl Args {
         let timeline = self.out.timeline.as_deref().map(parse_window).transpose()?;
         let outputs = Outputs {
             columns: self.out.columns.clone(),
+            tables: self.out.tables,
             steps: self.out.steps,
             timeline,
             figures: !self.out.no_figures,

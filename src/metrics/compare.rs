@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::ids::RequestId;
 use crate::metrics::Summary;
 use crate::metrics::distribution::null_is_nan;
+use crate::metrics::metric::{METRICS, Series};
 use crate::metrics::stats::{self, Interval, Paired};
 use crate::record::RequestRecord;
 use crate::time::Span;
@@ -18,7 +19,7 @@ use crate::time::Span;
 pub struct Run<'a> {
     /// Its summary.
     pub summary: &'a Summary,
-    /// Its requests, in order of arrival.
+    /// Its requests, in any order.
     pub requests: &'a [RequestRecord],
 }
 
@@ -79,42 +80,6 @@ pub struct Comparison {
     pub rows: Vec<ComparisonRow>,
 }
 
-/// A number of a summary, and the request series whose mean it is, if it is one.
-struct Metric {
-    name: &'static str,
-    of: fn(&Summary) -> Option<f64>,
-    series: Option<fn(&RequestRecord) -> Option<Span>>,
-}
-
-const fn plain(name: &'static str, of: fn(&Summary) -> Option<f64>) -> Metric {
-    Metric { name, of, series: None }
-}
-
-const fn mean(
-    name: &'static str,
-    of: fn(&Summary) -> Option<f64>,
-    series: fn(&RequestRecord) -> Option<Span>,
-) -> Metric {
-    Metric { name, of, series: Some(series) }
-}
-
-const METRICS: [Metric; 14] = [
-    mean("e2e_mean_s", |s| Some(s.latencies.e2e_s.mean), RequestRecord::e2e),
-    plain("e2e_p50_s", |s| Some(s.latencies.e2e_s.p50)),
-    plain("e2e_p99_s", |s| Some(s.latencies.e2e_s.p99)),
-    mean("ttft_mean_s", |s| Some(s.latencies.ttft_s.mean), RequestRecord::ttft),
-    plain("ttft_p99_s", |s| Some(s.latencies.ttft_s.p99)),
-    mean("tpot_mean_s", |s| Some(s.latencies.tpot_s.mean), RequestRecord::tpot),
-    mean("per_token_mean_s", |s| Some(s.latencies.per_token_s.mean), RequestRecord::per_token),
-    plain("requests_per_s", |s| Some(s.throughput.requests_per_s)),
-    plain("output_tokens_per_s", |s| Some(s.throughput.output_tokens_per_s)),
-    plain("goodput_rps", |s| s.slo.map(|slo| slo.goodput_rps)),
-    plain("attainment", |s| s.slo.map(|slo| slo.attainment)),
-    plain("slowdown_mean", |s| s.slowdown.map(|d| d.mean)),
-    plain("slowdown_p99", |s| s.slowdown.map(|d| d.p99)),
-    plain("preemptions", |s| Some(s.preemptions as f64)),
-];
-
 const RATIO_BEST_KNOWN: &str = "ratio_best_known";
 const RATIO_LOWER_BOUND: &str = "ratio_lower_bound";
 
@@ -174,13 +139,16 @@ fn metrics(contestant: &Contestant<'_>, references: &References, level: f64) -> 
     estimates
 }
 
-fn seconds(requests: &[RequestRecord], series: fn(&RequestRecord) -> Option<Span>) -> Vec<f64> {
-    requests.iter().filter_map(series).map(Span::as_secs).collect()
+/// Values of `series` in order of arrival, which is the order that batches need.
+fn seconds(requests: &[RequestRecord], series: Series) -> Vec<f64> {
+    let mut requests: Vec<&RequestRecord> = requests.iter().collect();
+    requests.sort_by_key(|r| (r.arrival, r.id));
+    requests.into_iter().filter_map(series).map(Span::as_secs).collect()
 }
 
 fn difference(ours: &Contestant<'_>, baseline: &Contestant<'_>, level: f64) -> Option<Paired> {
     if let ([ours], [theirs]) = (ours.runs.as_slice(), baseline.runs.as_slice()) {
-        let (ours, theirs) = matched(ours.requests, theirs.requests);
+        let (ours, theirs) = matched(ours.requests, theirs.requests, RequestRecord::e2e);
         return stats::paired_series(&ours, &theirs, level);
     }
     let means = |c: &Contestant<'_>| -> Vec<f64> {
@@ -189,11 +157,18 @@ fn difference(ours: &Contestant<'_>, baseline: &Contestant<'_>, level: f64) -> O
     stats::paired_replicates(&means(ours), &means(baseline), level)
 }
 
-/// E2E latencies of the requests that completed in both runs, in our order.
-fn matched(ours: &[RequestRecord], theirs: &[RequestRecord]) -> (Vec<f64>, Vec<f64>) {
-    let e2e: BTreeMap<RequestId, Span> = theirs.iter().filter_map(|r| Some((r.id, r.e2e()?))).collect();
-    let pair = |r: &RequestRecord| Some((r.e2e()?.as_secs(), e2e.get(&r.id)?.as_secs()));
-    ours.iter().filter_map(pair).unzip()
+/// Values of `series`, seconds, of the requests that have one in both runs, in order of arrival: the mean of
+/// both arrivals where a closed loop lets them differ, so that neither side is special.
+pub fn matched(ours: &[RequestRecord], theirs: &[RequestRecord], series: Series) -> (Vec<f64>, Vec<f64>) {
+    let of: BTreeMap<RequestId, &RequestRecord> = theirs.iter().map(|r| (r.id, r)).collect();
+    let pair = |r: &RequestRecord| {
+        let other = of.get(&r.id)?;
+        let order = (u128::from(r.arrival.0) + u128::from(other.arrival.0), r.id);
+        Some((order, series(r)?.as_secs(), series(other)?.as_secs()))
+    };
+    let mut pairs: Vec<_> = ours.iter().filter_map(pair).collect();
+    pairs.sort_by_key(|p| p.0);
+    pairs.into_iter().map(|(_, ours, theirs)| (ours, theirs)).unzip()
 }
 
 impl Estimate {

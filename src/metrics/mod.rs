@@ -8,15 +8,17 @@
 mod compare;
 mod distribution;
 mod fairness;
+mod metric;
 mod slo;
 pub mod stats;
 mod summarise;
 mod summary;
 
 pub use crate::record::PercentileConvention;
-pub use compare::{Comparison, ComparisonRow, Contestant, Estimate, References, Run, compare};
+pub use compare::{Comparison, ComparisonRow, Contestant, Estimate, References, Run, compare, matched};
 pub use distribution::Distribution;
 pub use fairness::{OutputQuartile, jain_index};
+pub use metric::{Better, METRICS, Metric, Series};
 pub use slo::{SLO_PRESETS, Slo, SloReport};
 pub use summarise::{RunRecord, SummaryOptions, Trim, summarise};
 pub use summary::{

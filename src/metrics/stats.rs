@@ -92,6 +92,31 @@ fn paired(ours: &[f64], theirs: &[f64], interval: impl Fn(&[f64]) -> Option<Inte
     })
 }
 
+/// Two-sided p-value of "the mean is zero", from the t interval that was made of the same values.
+pub fn p_value(interval: &Interval) -> f64 {
+    let half = (interval.hi - interval.lo) / 2.0;
+    if half <= 0.0 {
+        return if interval.mean == 0.0 { 1.0 } else { 0.0 };
+    }
+    let Ok(law) = StudentsT::new(0.0, 1.0, (interval.n - 1) as f64) else { return 1.0 };
+    let t = interval.mean.abs() / half * law.inverse_cdf(0.5 + interval.level / 2.0);
+    (2.0 * law.cdf(-t)).clamp(0.0, 1.0)
+}
+
+/// Holm's step-down adjustment of p-values, in the order given: to call a test significant where its adjusted
+/// value is below alpha errs anywhere in the family with a chance of alpha at most, however the tests depend
+/// on each other (Holm, A simple sequentially rejective multiple test procedure, 1979).
+pub fn holm(p: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..p.len()).collect();
+    order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
+    let (mut adjusted, mut floor) = (vec![1.0; p.len()], 0.0f64);
+    for (rank, &i) in order.iter().enumerate() {
+        floor = floor.max((p[i] * (p.len() - rank) as f64).min(1.0));
+        adjusted[i] = floor;
+    }
+    adjusted
+}
+
 /// The t interval around `centre` that `values`, taken as independent, give for their mean.
 fn around(centre: f64, values: &[f64], level: f64) -> Option<Interval> {
     let n = values.len();

@@ -1,11 +1,14 @@
 //! What a run leaves behind: one record per request, optionally one per step, and the event log's digest.
 
 mod histogram;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 mod percentile;
 mod read;
 mod requests_csv;
 mod rows;
 mod steps_csv;
+mod tables;
 mod timeline;
 mod totals;
 
@@ -14,6 +17,7 @@ pub use percentile::{PercentileConvention, Rank};
 pub use read::RequestTable;
 pub use requests_csv::{Column, Columns, RequestsCsv};
 pub use steps_csv::StepsCsv;
+pub use tables::{TableFile, TableFormat, read_table};
 pub use timeline::{Timeline, Window};
 pub use totals::RunTotals;
 

@@ -6,7 +6,7 @@ use csv::ByteRecord;
 
 use crate::error::{Error, Place, Result};
 use crate::ids::{ReplicaId, RequestId};
-use crate::record::{Column, Columns, RequestRecord, Status};
+use crate::record::{Column, Columns, RequestRecord, Status, read_table};
 use crate::time::{MaybeTime, SimTime, Span};
 use crate::workload::{ClassId, Visible};
 
@@ -35,13 +35,12 @@ pub struct RequestTable {
 }
 
 impl RequestTable {
-    /// Reads `path`.
+    /// Reads `path`, a CSV, or Parquet if its name says so.
     ///
     /// # Errors
     /// An unreadable file; a missing or unknown column; a torn or inconsistent row, with its line.
     pub fn read(path: &Path) -> Result<RequestTable> {
-        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-        RequestTable::parse(&bytes, path)
+        RequestTable::parse(&read_table(path)?, path)
     }
 
     /// Parses the bytes of a file; `path` is for messages only.

@@ -3,7 +3,7 @@
 use super::folder::hash_file;
 use super::inputs::InputFile;
 use crate::error::{Error, Place, Result};
-use crate::record::Columns;
+use crate::record::{Columns, TableFormat};
 use crate::scenario::Scenario;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,6 +18,9 @@ pub const SCHEMA: u32 = 1;
 pub struct Outputs {
     /// Columns of `requests.csv`; empty = the standard ones.
     pub columns: Vec<String>,
+    /// Form of the tables of requests and steps.
+    #[serde(skip_serializing_if = "TableFormat::is_csv")]
+    pub tables: TableFormat,
     /// Whether to write `steps.csv`.
     pub steps: bool,
     /// Whether to write `timeline.json`, and for which part of the run, seconds.
@@ -27,8 +30,9 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Refuses columns that do not exist.
+    /// Refuses columns that do not exist, and forms that this build cannot write.
     pub fn check(&self) -> Result<()> {
+        self.tables.check()?;
         if !self.columns.is_empty() {
             Columns::pick(&self.columns)?;
         }

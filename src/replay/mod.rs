@@ -20,6 +20,6 @@ pub use figures::Curves;
 pub use folder::{Staging, hash_file, keep_torn, set_aside, write_hashed};
 pub use inputs::{InputFile, Inputs, Trace, draw_arrivals, input_paths};
 pub use job::{Finished, Job, Listeners};
-pub use manifest::{Manifest, Outputs, RunEntry};
+pub use manifest::{Manifest, Outputs, RunEntry, SCHEMA};
 pub use run::{LEVEL, Options, Progress, Replayed, RunResult, jobs, replay};
 pub use verify::{Verdict, Verified, check_determinism, verify};

@@ -7,17 +7,18 @@ use super::manifest::{Manifest, Outputs};
 use super::run::{Replay, RunResult};
 use crate::error::{Error, Result};
 use crate::metrics::{Comparison, Summary};
-use crate::record::{Columns, Event, RequestsCsv, StepRecord, StepsCsv, Timeline, Window};
+use crate::record::{
+    Columns, Event, RequestsCsv, StepRecord, StepsCsv, TableFile, TableFormat, Timeline, Window,
+};
 use crate::report::figure::{self, Style};
 use crate::scenario::Scenario;
 use crate::time::SimTime;
 use std::collections::BTreeMap;
-use std::io::BufWriter;
 use std::path::Path;
 
 type Files = BTreeMap<String, String>;
 
-/// Runs a job, writing `steps.csv` and `timeline.json` on the way if they were asked for.
+/// Runs a job, writing the steps and `timeline.json` on the way if they were asked for.
 pub(super) fn run_with_steps(
     replay: &Replay<'_>,
     job: Job,
@@ -28,10 +29,11 @@ pub(super) fn run_with_steps(
     if !outputs.steps && outputs.timeline.is_none() {
         return replay.execute(job, &mut Listeners::default());
     }
-    let path = dir.join("steps.csv");
+    let name = outputs.tables.file("steps");
+    let path = dir.join(&name);
     let io = |e| Error::io(&path, e);
     let mut csv = match outputs.steps {
-        true => Some(StepsCsv::new(BufWriter::new(std::fs::File::create(&path).map_err(io)?))),
+        true => Some(StepsCsv::new(TableFile::create(&path, outputs.tables)?)),
         false => None,
     };
     // The timeline's lanes follow from all requests, so that its steps and events wait for the end.
@@ -55,8 +57,8 @@ pub(super) fn run_with_steps(
     let mut listeners = Listeners { step: Some(&mut on_step), event: Some(&mut on_event), progress: None };
     let finished = replay.execute(job, &mut listeners)?;
     if let Some(csv) = csv {
-        csv.finish().map_err(io)?;
-        files.insert("steps.csv".into(), hash_file(&path)?);
+        csv.finish().and_then(TableFile::finish).map_err(io)?;
+        files.insert(name, hash_file(&path)?);
     }
     if let Some(window) = window {
         let totals = &finished.totals;
@@ -96,10 +98,20 @@ pub(super) fn run_files(
         [] => Columns::for_records(&finished.records),
         names => Columns::pick(names)?,
     };
-    let hash = write_hashed(dir, "requests.csv", |out| {
-        RequestsCsv::write(out, &finished.records, columns, &finished.classes).map(|_| ())
-    })?;
-    files.insert("requests.csv".into(), hash);
+    let name = outputs.tables.file("requests");
+    let hash = match outputs.tables {
+        TableFormat::Csv => write_hashed(dir, &name, |out| {
+            RequestsCsv::write(out, &finished.records, columns, &finished.classes).map(|_| ())
+        })?,
+        TableFormat::Parquet => {
+            let path = dir.join(&name);
+            let file = TableFile::create(&path, outputs.tables)?;
+            let written = RequestsCsv::write(file, &finished.records, columns, &finished.classes);
+            written.and_then(TableFile::finish).map_err(|e| Error::io(&path, e))?;
+            hash_file(&path)?
+        }
+    };
+    files.insert(name, hash);
     files.insert("summary.json".into(), json(dir, "summary.json", summary)?);
     let folder_is_run = replay.scenario.schedulers.len() * replay.scenario.replicates as usize > 1;
     if folder_is_run {

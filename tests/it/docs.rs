@@ -4,6 +4,7 @@
 
 mod blocks;
 mod pages;
+mod python;
 
 use blocks::{Block, blocks, words};
 use foretoken::trace::Format;

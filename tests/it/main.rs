@@ -1,6 +1,7 @@
 //! The one integration test binary: a module per behaviour.
 
 mod cli;
+mod compare;
 mod contract;
 mod differential;
 mod docs;
@@ -15,6 +16,7 @@ mod latency;
 mod layering;
 mod length;
 mod metrics;
+mod parquet;
 mod peaks;
 mod queueing;
 mod readme;

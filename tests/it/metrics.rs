@@ -23,7 +23,7 @@ fn arrived(id: u32, arrival: u64, prompt: u32, output: u32) -> RequestRecord {
 }
 
 /// A request that was served from `start` on, with its tokens at `deliveries`.
-fn served(id: u32, arrival: u64, prompt: u32, start: u64, deliveries: &[u64]) -> RequestRecord {
+pub fn served(id: u32, arrival: u64, prompt: u32, start: u64, deliveries: &[u64]) -> RequestRecord {
     RequestRecord {
         status: Status::Completed,
         first_scheduled: SimTime(start).into(),
@@ -34,7 +34,7 @@ fn served(id: u32, arrival: u64, prompt: u32, start: u64, deliveries: &[u64]) ->
 }
 
 /// Any record that a run can leave.
-fn any_record() -> impl Strategy<Value = RequestRecord> {
+pub fn any_record() -> impl Strategy<Value = RequestRecord> {
     let times = prop_oneof![0..5_000_000_000u64, 0..1u64 << 60];
     let story = (times.clone(), times.clone(), times.clone(), times, 0..5u8, 1..5000u32, any::<u32>());
     let rest = (any::<u32>(), 0..3u16, 0..4u32, 0..1u64 << 40, prop::option::of(0..1u64 << 61));

@@ -12,6 +12,7 @@ fn help_is_as_reviewed() {
         "sweep",
         "sweep run",
         "verify",
+        "compare",
         "schedulers",
         "figure",
         "length",
