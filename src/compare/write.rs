@@ -118,7 +118,7 @@ pub fn write(report: &Report, out: &Path, draw: bool, overwrite: bool) -> Result
     if draw {
         figure::write(&staging.folder("figures")?, name, &report.figure()?, Style::Paper)?;
     }
-    staging.publish()
+    staging.publish(&[]).map(drop)
 }
 
 fn replaceable(out: &Path, overwrite: bool) -> Result<()> {
