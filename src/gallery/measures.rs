@@ -56,17 +56,17 @@ pub struct Measures {
 impl Measures {
     /// Metrics over swept keys: `points.csv` of sweeps, `load.csv` of replays.
     pub fn swept(sources: &[Source]) -> Result<Measures> {
-        let one = |s: &Source| match s.content {
-            Content::Sweep => points(&s.dir.join("points.csv"), SWEEP),
-            Content::Replay(_) => points(&s.dir.join("load.csv"), LOAD),
+        let one = |s: &Source| match &s.content {
+            Content::Sweep(axes) => points(&s.dir.join("points.csv"), axes, SWEEP),
+            Content::Replay(_) => points(&s.dir.join("load.csv"), &["rate_rps".to_owned()], LOAD),
         };
         join(sources, one)
     }
 
     /// Metrics of schedulers: `points.csv` of sweeps, `comparison.csv` of replays.
     pub fn compared(sources: &[Source]) -> Result<Measures> {
-        let one = |s: &Source| match s.content {
-            Content::Sweep => points(&s.dir.join("points.csv"), SWEEP),
+        let one = |s: &Source| match &s.content {
+            Content::Sweep(axes) => points(&s.dir.join("points.csv"), axes, SWEEP),
             Content::Replay(_) => comparison(&s.dir.join("comparison.csv")),
         };
         join(sources, one)
@@ -221,15 +221,15 @@ struct Runs {
     n: u64,
 }
 
-/// A row per run: of a sweep (`points.csv`), or of a replay's load list (`load.csv`).
-fn points(path: &Path, made_by: &'static str) -> Result<Measures> {
+/// A row per run: of a sweep (`points.csv`), or of a replay's load list (`load.csv`). `keys` are the columns of swept
+/// keys.
+fn points(path: &Path, keys: &[String], made_by: &'static str) -> Result<Measures> {
     let table = Table::open(path, made_by)?;
     let header = table.header().to_vec();
     let (scheduler, status) = (table.column("scheduler")?, table.find("status"));
-    let mut axes: Vec<usize> = (0..header.len()).filter(|&i| !PLAIN.contains(&header[i].as_str())).collect();
-    // Axes come first, metrics after them; the load list has its one axis in front of everything.
-    let first = axes.iter().position(|&i| words::is_metric(&header[i])).unwrap_or(axes.len());
-    let metrics = axes.split_off(first);
+    let axes = keys.iter().map(|key| table.column(key)).collect::<Result<Vec<usize>>>()?;
+    let is_metric = |i: &usize| !PLAIN.contains(&header[*i].as_str()) && !axes.contains(i);
+    let metrics: Vec<usize> = (0..header.len()).filter(is_metric).collect();
     let mut all: Vec<Runs> = Vec::new();
     let mut left_out = 0;
     table.each(|row| {

@@ -126,15 +126,14 @@ impl Choices {
             ("where", !self.conditions.is_empty()),
             ("log", self.log.is_some()),
         ];
-        for (choice, _) in given.into_iter().filter(|&(choice, given)| given && !kind.takes(choice)) {
+        let useless = given.into_iter().find(|&(choice, given)| given && !kind.takes(choice));
+        if let Some((choice, _)) = useless {
             let takes: Vec<String> = KINDS[kind as usize].3.iter().map(|c| format!("--{c}")).collect();
             let (name, takes) = (kind.name(), takes.join(", "));
             return Err(Error::Usage(format!("a {name} figure has no use for --{choice}; it takes {takes}")));
         }
-        for axis in self.log.iter().flatten().filter(|axis| !["x", "y", "z"].contains(&axis.as_str())) {
-            return Err(Error::unknown("axis", axis, ["x", "y", "z"]));
-        }
-        Ok(())
+        let strange = self.log.iter().flatten().find(|axis| !["x", "y", "z"].contains(&axis.as_str()));
+        strange.map_or(Ok(()), |axis| Err(Error::unknown("axis", axis, ["x", "y", "z"])))
     }
 
     /// Whether the axis called `axis` is logarithmic: as chosen, else as `suits`.

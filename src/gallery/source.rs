@@ -25,8 +25,8 @@ pub struct Source {
 pub enum Content {
     /// Runs of a replay.
     Replay(Vec<StoredRun>),
-    /// Points of a sweep.
-    Sweep,
+    /// Points of a sweep over these keys.
+    Sweep(Vec<String>),
 }
 
 /// One run of a replay.
@@ -57,8 +57,13 @@ impl Source {
         if own.is_file() {
             let manifest = manifest(&own)?;
             let content = match manifest.get("kind").and_then(Value::as_str) {
-                Some("sweep") => Content::Sweep,
-                _ => Content::Replay(runs(&manifest, dir, &own)?),
+                None => Content::Replay(runs(&manifest, dir, &own)?),
+                Some("sweep") => Content::Sweep(axes(&manifest, &own)?),
+                Some(kind) => {
+                    let what = format!("these are results of kind `{kind}`, which cannot be drawn");
+                    let help = "name a whole sweep (`foretoken sweep merge` joins shards) or a replay";
+                    return Err(Error::input(Place::file(&own), what, help));
+                }
             };
             return Ok(Source { dir: dir.to_path_buf(), content, scenario: version(&manifest) });
         }
@@ -162,6 +167,16 @@ fn manifest(path: &Path) -> Result<Value> {
 
 fn version(manifest: &Value) -> Option<u64> {
     manifest.pointer("/scenario/schema").and_then(Value::as_u64)
+}
+
+/// Keys that a sweep varied: the names of its columns.
+fn axes(manifest: &Value, path: &Path) -> Result<Vec<String>> {
+    let key = |axis: &Value| axis.get("key").and_then(Value::as_str).map(str::to_owned);
+    let keys = manifest.get("axes").and_then(Value::as_array).and_then(|axes| axes.iter().map(key).collect());
+    keys.ok_or_else(|| {
+        let what = "a sweep without `axes`, or one of them without `key`";
+        Error::input(Place::file(path), what, "run it again")
+    })
 }
 
 fn runs(manifest: &Value, dir: &Path, path: &Path) -> Result<Vec<StoredRun>> {

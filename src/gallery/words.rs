@@ -23,7 +23,13 @@ const METRICS: &[(&str, &str, &str, Better)] = &[
     ("ttft_mean_s", "Mean TTFT", "s", Better::Low),
     ("ttft_p90_s", "P90 TTFT", "s", Better::Low),
     ("ttft_p99_s", "P99 TTFT", "s", Better::Low),
+    ("ttft_p50_s", "Median TTFT", "s", Better::Low),
     ("tpot_mean_s", "Mean TPOT", "s", Better::Low),
+    ("tpot_p99_s", "P99 TPOT", "s", Better::Low),
+    ("itl_mean_s", "Mean time between tokens", "s", Better::Low),
+    ("itl_p99_s", "P99 time between tokens", "s", Better::Low),
+    ("queue_mean_s", "Mean wait", "s", Better::Low),
+    ("queue_p99_s", "P99 wait", "s", Better::Low),
     ("per_token_mean_s", "Mean latency per output token", "s", Better::Low),
     ("requests_per_s", "Throughput", "requests/s", Better::High),
     ("output_tokens_per_s", "Throughput", "output tokens/s", Better::High),
@@ -32,6 +38,16 @@ const METRICS: &[(&str, &str, &str, Better)] = &[
     ("slowdown_mean", "Mean slowdown", "", Better::Low),
     ("slowdown_p99", "P99 slowdown", "", Better::Low),
     ("preemptions", "Preemptions", "", Better::Low),
+    ("wasted_tokens", "Wasted work", "tokens", Better::Low),
+    ("jain_index", "Jain's fairness index", "", Better::High),
+    ("busy", "Busy share", "", Better::High),
+    ("kv_utilisation", "KV utilisation", "", Better::High),
+    ("seats_utilisation", "Seat utilisation", "", Better::High),
+    ("mfu", "MFU", "", Better::High),
+    ("mbu", "MBU", "", Better::High),
+    ("energy_j", "Energy", "J", Better::Low),
+    ("j_per_output_token", "Energy per output token", "J", Better::Low),
+    ("completed", "Completed requests", "", Better::High),
     ("ratio_best_known", "Ratio to best known", "", Better::Low),
     ("ratio_lower_bound", "Ratio to lower bound", "", Better::Low),
 ];
@@ -55,11 +71,6 @@ pub fn metric(name: &str) -> Words {
     let &(suffix, unit, better) = ending.unwrap_or(&("", "", Better::Low));
     let stem = name.strip_suffix(suffix).unwrap_or(name).replace('_', " ");
     Words { label: capital(&stem), unit, better }
-}
-
-/// Whether a column is a metric of comparisons, as opposed to the key of a swept axis.
-pub fn is_metric(name: &str) -> bool {
-    METRICS.iter().any(|m| m.0 == name)
 }
 
 /// Label and unit of the swept key `name`.

@@ -11,6 +11,9 @@ pub struct Predictions {
     pub pairs: Vec<(f64, f64)>,
 }
 
+/// Pairs of neighbouring predictions.
+type Group = Vec<(f64, f64)>;
+
 /// Groups of equal size by predicted value.
 const GROUPS: usize = 10;
 /// Fewest pairs of a group: below it the normal interval of its mean cannot be trusted.
@@ -25,8 +28,7 @@ const Z95: f64 = 1.959_963_984_540_054;
 ///
 /// `what` is predicted ("output length"), in `unit`; `of` is counted ("requests").
 pub fn calibration_figure(all: &[Predictions], what: &str, unit: &str, of: &str, width: Width) -> FigureSpec {
-    let grouped: Vec<(&str, Vec<Vec<(f64, f64)>>)> =
-        all.iter().map(|p| (p.name.as_str(), groups(&p.pairs))).collect();
+    let grouped: Vec<(&str, Vec<Group>)> = all.iter().map(|p| (p.name.as_str(), groups(&p.pairs))).collect();
     let sizes = || grouped.iter().flat_map(|(_, g)| g).map(|g| g.len() as u64);
     let n = [sizes().min().unwrap_or(0), sizes().max().unwrap_or(0)];
     let place = if width == Width::OneColumn { "Lowest" } else { "Right" };
@@ -47,11 +49,11 @@ pub fn calibration_figure(all: &[Predictions], what: &str, unit: &str, of: &str,
 }
 
 /// Equally large groups in rising order of prediction; equal predictions are not parted, so that there may be fewer.
-fn groups(pairs: &[(f64, f64)]) -> Vec<Vec<(f64, f64)>> {
+fn groups(pairs: &[(f64, f64)]) -> Vec<Group> {
     let mut sorted = pairs.to_vec();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
     let size = sorted.len().div_ceil(GROUPS).max(FEWEST);
-    let mut groups: Vec<Vec<(f64, f64)>> = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
     for equal in sorted.chunk_by(|a, b| a.0 == b.0) {
         match groups.last_mut().filter(|g| g.len() < size) {
             Some(group) => group.extend(equal),
@@ -65,14 +67,14 @@ fn groups(pairs: &[(f64, f64)]) -> Vec<Vec<(f64, f64)>> {
     groups
 }
 
-type Grouped<'a> = [(&'a str, Vec<Vec<(f64, f64)>>)];
+type Grouped<'a> = [(&'a str, Vec<Group>)];
 
 fn mean(values: impl Iterator<Item = f64>, n: usize) -> f64 {
     values.sum::<f64>() / n as f64
 }
 
 fn reliability(grouped: &Grouped<'_>, unit: &str) -> Panel {
-    let point = |g: &Vec<(f64, f64)>| {
+    let point = |g: &Group| {
         let n = g.len();
         let (x, y) = (mean(g.iter().map(|p| p.0), n), mean(g.iter().map(|p| p.1), n));
         let spread = mean(g.iter().map(|p| (p.1 - y) * (p.1 - y)), n) * n as f64 / (n as f64 - 1.0);
@@ -123,9 +125,8 @@ fn residual(grouped: &Grouped<'_>, unit: &str) -> Panel {
         ratios.sort_by(f64::total_cmp);
         ratios[((ratios.len() - 1) as f64 * share).round() as usize]
     };
-    let curve = |name: &str, groups: &[Vec<(f64, f64)>], share: f64| {
-        let point =
-            |g: &Vec<(f64, f64)>| Datum::new(mean(g.iter().map(|p| p.0), g.len()), quantile(g, share));
+    let curve = |name: &str, groups: &[Group], share: f64| {
+        let point = |g: &Group| Datum::new(mean(g.iter().map(|p| p.0), g.len()), quantile(g, share));
         Series::new(name, Mark::Line(groups.iter().map(point).collect()))
     };
     let named = grouped.iter().flat_map(|(name, g)| [0.1, 0.5, 0.9].map(|share| curve(name, g, share)));

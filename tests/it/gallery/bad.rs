@@ -110,6 +110,8 @@ fn other_versions_are_refused() {
     sweep(&desk, "old", 1);
     sweep(&desk, "new", 2);
     refused_at(&desk, &["load", "old", "new"], &["its scenario is of schema 2, that of old of 1"]);
+    desk.write("new/manifest.json", "{\"schema\": 1, \"kind\": \"sweep-shard\"}\n");
+    refused_at(&desk, &["load", "new"], &["results of kind `sweep-shard`", "foretoken sweep merge"]);
     desk.write("new/manifest.json", "{\"schema\": 9, \"kind\": \"sweep\"}\n");
     refused_at(&desk, &["load", "new"], &["schema 9", "this build draws schema 1"]);
     refused_at(

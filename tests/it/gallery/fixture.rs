@@ -92,8 +92,10 @@ pub fn e2e(scheduler: usize, load: &str, sigma: &str, replicate: u32) -> f64 {
 
 /// Writes a sweep of two keys whose scenario has the schema `version`; one run failed.
 pub fn sweep(desk: &Desk, name: &str, version: u32) {
-    let manifest =
-        format!("{{\"schema\": 1, \"kind\": \"sweep\", \"scenario\": {{\"schema\": {version}}}}}\n");
+    let manifest = format!(
+        "{{\"schema\": 1, \"kind\": \"sweep\", \"scenario\": {{\"schema\": {version}}}, \"axes\": \
+         [{{\"key\": \"workload.rate_rps\"}}, {{\"key\": \"predictor.sigma\"}}]}}\n"
+    );
     desk.write(&format!("{name}/manifest.json"), &manifest);
     let mut points = String::from(
         "point,scheduler,replicate,seed,status,reason,digest,workload.rate_rps,predictor.sigma,e2e_mean_s,e2e_p99_s,\
