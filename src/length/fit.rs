@@ -152,7 +152,7 @@ const MOST_NU: f64 = 200.0;
 fn best_nu(sample: &Sample) -> f64 {
     let n = sample.n as f64;
     let tied = sample.most_tied().map_or(0.0, |s| s.count);
-    let least = (2.0 * tied / (n - tied)).max(1.0).min(MOST_NU);
+    let least = (2.0 * tied / (n - tied)).clamp(1.0, MOST_NU);
     let profile = |ln_nu: f64| {
         let shape = T::new(libm::exp(ln_nu), sample.censored > 0);
         em::fit(sample, &shape).map_or(f64::NEG_INFINITY, |(_, likelihood)| likelihood)

@@ -106,7 +106,7 @@ impl Tail {
     /// As [`Tail::tie`] by direct quadrature: 1e-12 relative for any parameters, tens of microseconds.
     pub fn exact(&self, mu: f64, sigma: f64, cap: f64, cap_mean: f64, beta: f64) -> Score {
         let z = reach(mu, sigma, cap);
-        let p_cap = self.law.sf(z);
+        let p_cap = Student::sf(&self.law, z);
         let mean = self.exact_mean(mu, sigma, cap_mean);
         let cvar = if self.t_alpha >= z {
             cap
@@ -175,7 +175,7 @@ impl Tail {
         if z.is_infinite() {
             return libm::exp(mu).min(cap);
         }
-        self.law.integral(f64::NEG_INFINITY, z, sigma, mu) + cap * self.law.sf(z)
+        self.law.integral(f64::NEG_INFINITY, z, sigma, mu) + cap * Student::sf(&self.law, z)
     }
 
     /// The law's panels, if they hold their accuracy for these `caps`.
