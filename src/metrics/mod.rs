@@ -18,7 +18,7 @@ pub use compare::{Comparison, ComparisonRow, Contestant, Estimate, References, R
 pub use distribution::Distribution;
 pub use fairness::{OutputQuartile, jain_index};
 pub use slo::{SLO_PRESETS, Slo, SloReport};
-pub use summarise::{RunRecord, SummaryOptions, Trim, summarise};
+pub use summarise::{Floor, RunRecord, SummaryOptions, Trim, summarise};
 pub use summary::{
     ClassSummary, Counts, Latencies, LowerBound, Peaks, PredictionError, Stages, SteadyState, Summary,
     Throughput, Utilisation,

@@ -5,7 +5,7 @@ use super::inputs::Inputs;
 use super::job::{Finished, Job, Listeners};
 use super::manifest::{Manifest, Outputs, RunEntry, SCHEMA};
 use super::reference::References;
-use super::{remarks, write};
+use super::{floor, remarks, write};
 use crate::error::{Error, Result};
 use crate::latency::Isolated;
 use crate::metrics::{
@@ -237,6 +237,7 @@ impl Replay<'_> {
             slo: metrics.slo()?,
             trim: Some(Trim { warmup: metrics.warmup_share, cooldown: metrics.cooldown_share }),
             isolated: isolated.as_ref().map(|f| f as &dyn Fn(u32, u32) -> Span),
+            floor: floor::of(scenario, self.inputs, &finished.records)?.map(|f| f.floor()),
         };
         let run = RunRecord {
             scheduler: label,
@@ -247,12 +248,7 @@ impl Replay<'_> {
             totals: &finished.totals,
             classes: &finished.classes,
         };
-        let mut summary = summarise(&run, &options)?;
-        if !times.as_ref().is_some_and(|t| t.borrow().is_bound()) {
-            // Times alone bound nothing if company can make a step shorter.
-            summary.lower_bound = None;
-        }
-        Ok(summary)
+        summarise(&run, &options)
     }
 
     /// Times alone, if the profile can tell them for the longest request that completed.

@@ -1,0 +1,170 @@
+//! What a request's steps cost at least: in time for itself, and in shares of the steps it takes part in.
+
+use super::{Demand, Limits, Shares};
+use crate::latency::Minorant;
+
+const FS_PER_S: f64 = 1e15;
+const FS_PER_NS: u128 = 1_000_000;
+const FS_PER_PS: u128 = 1_000;
+const PS_PER_NS: u128 = 1_000;
+
+/// A minorant in whole femtoseconds, rounded down, with the host's time and room for the rounding of steps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Law {
+    prompt_step: u128,
+    decode_step: u128,
+    prefill_token: u128,
+    prefill_pair: u128,
+    decode: u128,
+    context_token: u128,
+    resumes: bool,
+}
+
+impl Law {
+    /// `None` where steps may take less than a nanosecond.
+    pub fn new(m: &Minorant, limits: &Limits) -> Option<Law> {
+        let whole = |seconds: f64| (seconds >= 0.0).then_some((seconds * FS_PER_S) as u128);
+        // A step is rounded by half a nanosecond; the other half is for the last bits of floats.
+        let constant = |seconds: f64| {
+            (whole(seconds)? + u128::from(limits.overhead_ns) * FS_PER_NS).checked_sub(FS_PER_NS)
+        };
+        let (prompt_step, decode_step) = (constant(m.prompt_step_s)?, constant(m.decode_step_s)?);
+        Some(Law {
+            prompt_step,
+            // Without `resumes`, a token may come from a step without decodes.
+            decode_step: if m.resumes { decode_step } else { decode_step.min(prompt_step) },
+            prefill_token: whole(m.prefill_token_s)?,
+            prefill_pair: whole(m.prefill_pair_s)?,
+            decode: whole(m.decode_s)?,
+            context_token: whole(m.context_token_s)?,
+            resumes: m.resumes,
+        })
+    }
+
+    /// Of computing `tokens` tokens from nothing, however they are split.
+    fn prefill(&self, tokens: u64) -> u128 {
+        let n = u128::from(tokens);
+        self.prefill_token * n + self.prefill_pair * n * n / 2
+    }
+
+    /// Of emitting a token that attends to `context` tokens, by a decode or by computing them all again.
+    fn emit(&self, context: u64) -> u128 {
+        let decode = self.decode + self.context_token * u128::from(context);
+        if self.resumes { decode } else { decode.min(self.prefill(context)) }
+    }
+
+    /// Least time to a first token, ps.
+    fn first_ps(&self, prompt_tokens: u64, limits: &Limits) -> u128 {
+        let steps = u128::from(prompt_tokens.div_ceil(limits.chunk_tokens.max(1)).max(1));
+        (self.prompt_step * steps + self.prefill(prompt_tokens)) / FS_PER_PS
+    }
+
+    /// Least time between two tokens, the later one attending to `context` tokens, ps.
+    fn next_ps(&self, context: u64) -> u128 {
+        (self.decode_step + self.emit(context)) / FS_PER_PS
+    }
+}
+
+/// A law of work, with how constant parts are shared.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sharing {
+    pub law: Law,
+    pub shares: Shares,
+}
+
+impl Sharing {
+    /// Part of a step that takes `constant` fs whatever it holds, of a request that holds `context` tokens and
+    /// computes `tokens` (which may be spread over several steps).
+    fn part(&self, constant: u128, context: u64, tokens: u64, limits: &Limits) -> u128 {
+        let Shares { kv, seats, tokens: by_tokens } = self.shares;
+        let held = (context + limits.lookahead_tokens).div_ceil(limits.block_tokens);
+        let blocks = limits.reserved_blocks.unwrap_or(held);
+        let share = |quarters: u8, part: u64, whole: u64| {
+            constant * u128::from(quarters) * u128::from(part) / (4 * u128::from(whole.max(1)))
+        };
+        share(kv, blocks, limits.blocks)
+            + share(seats, 1, limits.step.rows)
+            + share(by_tokens, tokens, limits.step.tokens)
+    }
+
+    /// Work up to the first token, ps.
+    fn first_ps(&self, prompt_tokens: u64, limits: &Limits) -> u128 {
+        let part = self.part(self.law.prompt_step, prompt_tokens, prompt_tokens, limits);
+        (part + self.law.prefill(prompt_tokens)) / FS_PER_PS
+    }
+
+    /// Work of a later token, ps.
+    fn next_ps(&self, context: u64, limits: &Limits) -> u128 {
+        (self.part(self.law.decode_step, context, 1, limits) + self.law.emit(context)) / FS_PER_PS
+    }
+
+    /// About what a request's work is, ps: each later token taken for the middle one.
+    pub fn rough_ps(&self, demand: &Demand, limits: &Limits) -> u128 {
+        let (prompt, more) = (u64::from(demand.prompt_tokens), u64::from(demand.output_tokens) - 1);
+        self.first_ps(prompt, limits) + u128::from(more) * self.next_ps(prompt + more / 2 + 1, limits)
+    }
+}
+
+/// What a request costs at least.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cost {
+    /// E2E by its own steps, ns.
+    pub isolated_ns: u64,
+    /// Work over all replicas, ns of a machine as fast as all of them.
+    pub work_ns: u64,
+    /// Mean over its work of the time that its own steps still take after it, ns.
+    pub tail_ns: u64,
+}
+
+/// Sums over contexts, so that a request costs two look-ups.
+pub(super) struct Costs<'a> {
+    limits: &'a Limits,
+    laws: &'a [Law],
+    sharing: Sharing,
+    /// Σ of least times between tokens with contexts up to the index, ps.
+    time_ps: Vec<u128>,
+    /// Σ of works, ps.
+    work_ps: Vec<u128>,
+    /// Σ of work · `time_ps`.
+    moment: Vec<u128>,
+}
+
+impl<'a> Costs<'a> {
+    /// For requests of up to `longest` tokens. `None` where the sums would overflow.
+    pub fn new(limits: &'a Limits, laws: &'a [Law], sharing: Sharing, longest: u64) -> Option<Costs<'a>> {
+        let zeros = || Vec::with_capacity(longest as usize + 1);
+        let mut costs =
+            Costs { limits, laws, sharing, time_ps: zeros(), work_ps: zeros(), moment: zeros() };
+        let (mut time, mut work, mut moment) = (0u128, 0u128, 0u128);
+        for context in 0..=longest {
+            if context > 0 {
+                let own = sharing.next_ps(context, limits);
+                time += costs.laws.iter().map(|law| law.next_ps(context)).max().unwrap_or(0);
+                work += own;
+                moment = moment.checked_add(own.checked_mul(time)?)?;
+            }
+            costs.time_ps.push(time);
+            costs.work_ps.push(work);
+            costs.moment.push(moment);
+        }
+        // What `of` multiplies is smaller than this.
+        let most = work.checked_add(sharing.first_ps(longest, limits))?;
+        time.checked_mul(most)?;
+        Some(costs)
+    }
+
+    pub fn of(&self, demand: &Demand) -> Cost {
+        let prompt = u64::from(demand.prompt_tokens);
+        let (from, to) = (prompt as usize, (prompt + u64::from(demand.output_tokens) - 1) as usize);
+        let first_work = self.sharing.first_ps(prompt, self.limits);
+        let work = first_work + self.work_ps[to] - self.work_ps[from];
+        let weighted =
+            work * self.time_ps[to] - first_work * self.time_ps[from] - (self.moment[to] - self.moment[from]);
+        let first = self.laws.iter().map(|law| law.first_ps(prompt, self.limits)).max().unwrap_or(0);
+        Cost {
+            isolated_ns: ((first + self.time_ps[to] - self.time_ps[from]) / PS_PER_NS) as u64,
+            work_ns: (work / (PS_PER_NS * u128::from(self.limits.replicas.max(1)))) as u64,
+            tail_ns: weighted.checked_div(work * PS_PER_NS).unwrap_or(0) as u64,
+        }
+    }
+}
