@@ -133,8 +133,7 @@ impl<'a> Costs<'a> {
     /// For requests of up to `longest` tokens. `None` where the sums would overflow.
     pub fn new(limits: &'a Limits, laws: &'a [Law], sharing: Sharing, longest: u64) -> Option<Costs<'a>> {
         let zeros = || Vec::with_capacity(longest as usize + 1);
-        let mut costs =
-            Costs { limits, laws, sharing, time_ps: zeros(), work_ps: zeros(), moment: zeros() };
+        let mut costs = Costs { limits, laws, sharing, time_ps: zeros(), work_ps: zeros(), moment: zeros() };
         let (mut time, mut work, mut moment) = (0u128, 0u128, 0u128);
         for context in 0..=longest {
             if context > 0 {

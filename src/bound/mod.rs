@@ -12,7 +12,7 @@ mod check;
 mod relax;
 mod search;
 
-pub use certificate::{Certificate, SCHEMA};
+pub use certificate::{Certificate, Certified, SCHEMA};
 pub use search::lower_bound;
 
 use crate::latency::StepLimits;

@@ -1,8 +1,8 @@
 //! Step time as a sum of terms linear in the aggregates of a step.
 
-use super::{Minorant, StepLimits, StepShape};
 use super::model::{Kernel, span_ns};
 use super::profile::{Flaw, quantity};
+use super::{Minorant, StepLimits, StepShape};
 use crate::error::Result;
 use crate::time::Span;
 use schemars::JsonSchema;

@@ -2,9 +2,9 @@
 //!
 //! The roofline is that of Williams, Waterman and Patterson (CACM 52(4), 2009), per part of a step.
 
-use super::{Minorant, StepLimits, StepShape};
 use super::model::{Kernel, span_ns};
 use super::profile::{Flaw, quantity};
+use super::{Minorant, StepLimits, StepShape};
 use crate::error::Result;
 use crate::time::Span;
 use schemars::JsonSchema;

@@ -1,8 +1,8 @@
 //! Step time by interpolation in a measured grid.
 
-use super::{Minorant, StepLimits, StepShape};
 use super::model::{Kernel, span_ns};
 use super::profile::{Flaw, quantity};
+use super::{Minorant, StepLimits, StepShape};
 use crate::error::{Error, Result};
 use crate::time::Span;
 use schemars::JsonSchema;
@@ -114,12 +114,15 @@ impl Table {
                 }
             }
         }
-        least.map(|slope| if self.outside == Outside::Error && slope.is_finite() { slope.max(0.0) } else { 0.0 })
+        least.map(
+            |slope| if self.outside == Outside::Error && slope.is_finite() { slope.max(0.0) } else { 0.0 },
+        )
     }
 
     fn points(&self) -> impl Iterator<Item = [usize; 3]> + use<'_> {
         let (rows, cells) = (self.decodes.len(), self.context_sum_tokens.len());
-        (0..self.prefill_tokens.len() * rows * cells).map(move |k| [k / (rows * cells), k / cells % rows, k % cells])
+        (0..self.prefill_tokens.len() * rows * cells)
+            .map(move |k| [k / (rows * cells), k / cells % rows, k % cells])
     }
 }
 

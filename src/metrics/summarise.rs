@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Place, Result};
 use crate::metrics::fairness::Fairness;
 use crate::metrics::{
-    ClassSummary, Counts, Distribution, Latencies, LowerBound, Peaks, PredictionError, Slo, Stages, SteadyState, Summary,
-    Throughput, Utilisation,
+    ClassSummary, Counts, Distribution, Latencies, LowerBound, Peaks, PredictionError, Slo, Stages,
+    SteadyState, Summary, Throughput, Utilisation,
 };
 use crate::record::{LogHistogram, PercentileConvention, RequestRecord, RunTotals, Status};
 use crate::time::{SimTime, Span};

@@ -1,22 +1,30 @@
 //! What no schedule of a run's completed requests can beat.
 
 use super::inputs::Inputs;
-use crate::bound::{self, Bound, Demand, Limits};
+use crate::bound::{self, Bound, Certificate, Certified, Demand, Limits};
 use crate::engine::Gate;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::latency::{Minorant, StepLimits};
 use crate::metrics::Floor;
 use crate::record::{RequestRecord, Status};
 use crate::scenario::Scenario;
 use crate::time::Span;
+use std::path::Path;
 
 /// A bound with what it is a bound on.
 pub(super) struct Found {
-    pub demands: Vec<Demand>,
-    pub bound: Bound,
+    demands: Vec<Demand>,
+    limits: Limits,
+    minorants: Vec<Minorant>,
+    bound: Bound,
 }
 
 impl Found {
+    /// With all that a check of it needs.
+    pub fn certificate(&self) -> Certificate {
+        Certificate::new(&self.bound, &self.demands, &self.limits, &self.minorants)
+    }
+
     /// For the summary.
     pub fn floor(&self) -> Floor {
         Floor {
@@ -32,7 +40,32 @@ pub(super) fn of(scenario: &Scenario, inputs: &Inputs, records: &[RequestRecord]
     let (limits, minorants) = (limits(scenario, inputs), minorants(scenario, inputs)?);
     let demands = demands(records);
     let bound = bound::lower_bound(&demands, &limits, &minorants);
-    Ok(bound.map(|bound| Found { demands, bound }))
+    Ok(bound.map(|bound| Found { demands, limits, minorants, bound }))
+}
+
+/// Checks the certificate in file `path` against the scenario and the `records` of a run of it. Returns the
+/// mean E2E latency that it proves, seconds.
+///
+/// # Errors
+/// It cannot be read, is of something else, or does not prove what it claims ([`Error::Check`]).
+pub(super) fn check(
+    path: &Path,
+    scenario: &Scenario,
+    inputs: &Inputs,
+    records: &[RequestRecord],
+) -> Result<f64> {
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
+    let wrong = |what: &str| Error::Check(format!("{}: {what}", path.display()));
+    let certificate: Certificate = serde_json::from_str(&text).map_err(|e| wrong(&e.to_string()))?;
+    if certificate.limits != limits(scenario, inputs) || certificate.minorants != minorants(scenario, inputs)?
+    {
+        return Err(wrong("its limits or minorants are not those of the scenario"));
+    }
+    let certified = |c: &Certified| c.demand;
+    if !certificate.requests.iter().map(certified).eq(demands(records)) {
+        return Err(wrong("its requests are not those that the run completed"));
+    }
+    certificate.check()
 }
 
 /// The completed ones of `records`, in order of arrival.

@@ -1,11 +1,12 @@
 //! From a scenario to a result directory.
 
+use super::floor::{self, Found};
 use super::folder::{self, Existing, Staging};
 use super::inputs::Inputs;
 use super::job::{Finished, Job, Listeners};
 use super::manifest::{Manifest, Outputs, RunEntry, SCHEMA};
 use super::reference::References;
-use super::{floor, remarks, write};
+use super::{remarks, write};
 use crate::error::{Error, Result};
 use crate::latency::Isolated;
 use crate::metrics::{
@@ -177,8 +178,13 @@ impl Replay<'_> {
         let dir = self.staging.folder(&folder)?;
         let mut files = BTreeMap::new();
         let finished = write::run_with_steps(self, job, &dir, &mut files)?;
-        let (summary, counts) = (self.summarise(job, &label, &finished)?, finished.counts);
+        let floor = floor::of(self.scenario, self.inputs, &finished.records)?;
+        let (summary, counts) = (self.summarise(job, &label, &finished, floor.as_ref())?, finished.counts);
         write::run_files(self, job, &dir, &finished, &summary, &mut files)?;
+        if self.options.outputs.certificate {
+            let certificate = floor.as_ref().map(Found::certificate);
+            write::certificate(&dir, certificate.as_ref(), &self.inputs.profile.name, &mut files)?;
+        }
         let curves = super::figures::Curves::of(&finished.records);
         let records = if self.scenario.replicates == 1 && !single { finished.records } else { Vec::new() };
         let digest = summary.digest.clone();
@@ -198,7 +204,8 @@ impl Replay<'_> {
     pub fn measure(&self, job: Job) -> Result<(Job, String, Summary)> {
         let label = job.config(self.scenario).label();
         let finished = self.execute(job, &mut Listeners::default())?;
-        let summary = self.summarise(job, &label, &finished)?;
+        let floor = floor::of(self.scenario, self.inputs, &finished.records)?;
+        let summary = self.summarise(job, &label, &finished, floor.as_ref())?;
         self.progress.done.fetch_add(1, Ordering::Relaxed);
         Ok((job, label, summary))
     }
@@ -222,7 +229,13 @@ impl Replay<'_> {
         &self.options.outputs
     }
 
-    fn summarise(&self, job: Job, label: &str, finished: &Finished) -> Result<Summary> {
+    fn summarise(
+        &self,
+        job: Job,
+        label: &str,
+        finished: &Finished,
+        floor: Option<&Found>,
+    ) -> Result<Summary> {
         let scenario = self.scenario;
         let config = job.config(scenario);
         let predictor = scenario.predictor(config, self.registry)?;
@@ -237,7 +250,7 @@ impl Replay<'_> {
             slo: metrics.slo()?,
             trim: Some(Trim { warmup: metrics.warmup_share, cooldown: metrics.cooldown_share }),
             isolated: isolated.as_ref().map(|f| f as &dyn Fn(u32, u32) -> Span),
-            floor: floor::of(scenario, self.inputs, &finished.records)?.map(|f| f.floor()),
+            floor: floor.map(Found::floor),
         };
         let run = RunRecord {
             scheduler: label,

@@ -82,7 +82,7 @@ impl Micro {
     /// What the summaries say.
     fn summary(&self, sets: &[String]) -> Result<String> {
         let out = self.dir.path().join("out");
-        let outputs = Outputs { columns: Vec::new(), steps: false, timeline: None, figures: false };
+        let outputs = Outputs { figures: false, ..Outputs::default() };
         let options = Options { outputs, overwrite: true, stepwise: false };
         let scenario = self.scenario(sets)?;
         let done = replay(&scenario, &Registry::builtin(), &out, &options, &Progress::default())?;
@@ -92,7 +92,7 @@ impl Micro {
     /// The numbers behind the figures.
     fn figures(&self, sets: &[String]) -> Result<String> {
         let out = self.dir.path().join("drawn");
-        let outputs = Outputs { columns: Vec::new(), steps: false, timeline: None, figures: true };
+        let outputs = Outputs { figures: true, ..Outputs::default() };
         let options = Options { outputs, overwrite: true, stepwise: false };
         replay(&self.scenario(sets)?, &Registry::builtin(), &out, &options, &Progress::default())?;
         let files = std::fs::read_dir(out.join("figures")).unwrap().map(|e| e.unwrap().path());

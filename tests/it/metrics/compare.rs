@@ -1,7 +1,8 @@
 //! Comparisons of schedulers on the same workload.
 
 use foretoken::metrics::{
-    Comparison, Contestant, Floor, References, Run, RunRecord, Slo, Summary, SummaryOptions, compare, summarise,
+    Comparison, Contestant, Floor, References, Run, RunRecord, Slo, Summary, SummaryOptions, compare,
+    summarise,
 };
 use foretoken::record::{RequestRecord, RunTotals};
 use foretoken::rng::Stream;

@@ -1,7 +1,8 @@
 //! Summaries against a plain transcription of the metrics' definitions on token-delivery logs.
 
 use foretoken::metrics::{
-    Distribution, PercentileConvention, Floor, RunRecord, Slo, Summary, SummaryOptions, Trim, jain_index, summarise,
+    Distribution, Floor, PercentileConvention, RunRecord, Slo, Summary, SummaryOptions, Trim, jain_index,
+    summarise,
 };
 use foretoken::record::{LogHistogram, RequestRecord, RunTotals, Status};
 use foretoken::time::{SimTime, Span};
