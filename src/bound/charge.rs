@@ -6,7 +6,7 @@ use crate::latency::Minorant;
 const FS_PER_S: f64 = 1e15;
 const FS_PER_NS: u128 = 1_000_000;
 const FS_PER_PS: u128 = 1_000;
-const PS_PER_NS: u128 = 1_000;
+const PS_PER_NS: u64 = 1_000;
 
 /// A minorant in whole femtoseconds, rounded down, with the host's time and room for the rounding of steps.
 #[derive(Clone, Copy, Debug)]
@@ -53,15 +53,15 @@ impl Law {
         if self.resumes { decode } else { decode.min(self.prefill(context)) }
     }
 
-    /// Least time to a first token, ps.
-    fn first_ps(&self, prompt_tokens: u64, limits: &Limits) -> u128 {
+    /// Least time to a first token.
+    fn first(&self, prompt_tokens: u64, limits: &Limits) -> u128 {
         let steps = u128::from(prompt_tokens.div_ceil(limits.chunk_tokens.max(1)).max(1));
-        (self.prompt_step * steps + self.prefill(prompt_tokens)) / FS_PER_PS
+        self.prompt_step * steps + self.prefill(prompt_tokens)
     }
 
-    /// Least time between two tokens, the later one attending to `context` tokens, ps.
-    fn next_ps(&self, context: u64) -> u128 {
-        (self.decode_step + self.emit(context)) / FS_PER_PS
+    /// Least time between two tokens, the later one attending to `context` tokens.
+    fn next(&self, context: u64) -> u128 {
+        self.decode_step + self.emit(context)
     }
 }
 
@@ -116,54 +116,70 @@ pub(super) struct Cost {
     pub tail_ns: u64,
 }
 
-/// Sums over contexts, so that a request costs two look-ups.
-pub(super) struct Costs<'a> {
-    limits: &'a Limits,
-    laws: &'a [Law],
-    sharing: Sharing,
+/// Sums over contexts, so that a request costs a few look-ups.
+pub(super) struct Costs {
+    replicas: u64,
+    /// Least time to a first token, by prompt length, ps.
+    first_ps: Vec<u64>,
+    /// Work up to it, ps.
+    first_work_ps: Vec<u64>,
     /// Σ of least times between tokens with contexts up to the index, ps.
-    time_ps: Vec<u128>,
+    time_ps: Vec<u64>,
     /// Σ of works, ps.
-    work_ps: Vec<u128>,
+    work_ps: Vec<u64>,
     /// Σ of work · `time_ps`.
     moment: Vec<u128>,
 }
 
-impl<'a> Costs<'a> {
-    /// For requests of up to `longest` tokens. `None` where the sums would overflow.
-    pub fn new(limits: &'a Limits, laws: &'a [Law], sharing: Sharing, longest: u64) -> Option<Costs<'a>> {
-        let zeros = || Vec::with_capacity(longest as usize + 1);
-        let mut costs = Costs { limits, laws, sharing, time_ps: zeros(), work_ps: zeros(), moment: zeros() };
-        let (mut time, mut work, mut moment) = (0u128, 0u128, 0u128);
+impl Costs {
+    /// For requests of up to `longest` tokens. `None` where sums would overflow: over 200 days of steps.
+    pub fn new(limits: &Limits, laws: &[Law], sharing: Sharing, longest: u64) -> Option<Costs> {
+        let most = |of: &dyn Fn(&Law) -> u128| laws.iter().map(of).max().unwrap_or(0) / FS_PER_PS;
+        let (mut first_ps, mut first_work_ps) = (Vec::new(), Vec::new());
+        let (mut time_ps, mut work_ps, mut moment) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut time, mut work, mut weighted) = (0u64, 0u64, 0u128);
         for context in 0..=longest {
+            first_ps.push(u64::try_from(most(&|law| law.first(context, limits))).ok()?);
+            first_work_ps.push(u64::try_from(sharing.first_ps(context, limits)).ok()?);
             if context > 0 {
-                let own = sharing.next_ps(context, limits);
-                time += costs.laws.iter().map(|law| law.next_ps(context)).max().unwrap_or(0);
-                work += own;
-                moment = moment.checked_add(own.checked_mul(time)?)?;
+                let own = u64::try_from(sharing.next_ps(context, limits)).ok()?;
+                time = time.checked_add(u64::try_from(most(&|law| law.next(context))).ok()?)?;
+                work = work.checked_add(own)?;
+                weighted = weighted.checked_add(u128::from(own) * u128::from(time))?;
             }
-            costs.time_ps.push(time);
-            costs.work_ps.push(work);
-            costs.moment.push(moment);
+            time_ps.push(time);
+            work_ps.push(work);
+            moment.push(weighted);
         }
-        // What `of` multiplies is smaller than this.
-        let most = work.checked_add(sharing.first_ps(longest, limits))?;
-        time.checked_mul(most)?;
-        Some(costs)
+        // The largest sums that `of` takes.
+        time.checked_add(*first_ps.iter().max()?)?;
+        work.checked_add(*first_work_ps.iter().max()?)?;
+        Some(Costs {
+            replicas: limits.replicas.max(1).into(),
+            first_ps,
+            first_work_ps,
+            time_ps,
+            work_ps,
+            moment,
+        })
     }
 
+    #[inline]
     pub fn of(&self, demand: &Demand) -> Cost {
-        let prompt = u64::from(demand.prompt_tokens);
-        let (from, to) = (prompt as usize, (prompt + u64::from(demand.output_tokens) - 1) as usize);
-        let first_work = self.sharing.first_ps(prompt, self.limits);
+        let from = demand.prompt_tokens as usize;
+        let to = from + demand.output_tokens as usize - 1;
+        let first_work = self.first_work_ps[from];
         let work = first_work + self.work_ps[to] - self.work_ps[from];
-        let weighted =
-            work * self.time_ps[to] - first_work * self.time_ps[from] - (self.moment[to] - self.moment[from]);
-        let first = self.laws.iter().map(|law| law.first_ps(prompt, self.limits)).max().unwrap_or(0);
+        let (before, after) = (u128::from(self.time_ps[from]), u128::from(self.time_ps[to]));
+        let weighted = u128::from(work) * after
+            - u128::from(first_work) * before
+            - (self.moment[to] - self.moment[from]);
+        // In floats, which are quicker; the nanosecond is a million times their error.
+        let tail_ns = weighted as f64 / (work.max(1) as f64) / PS_PER_NS as f64 - 1.0;
         Cost {
-            isolated_ns: ((first + self.time_ps[to] - self.time_ps[from]) / PS_PER_NS) as u64,
-            work_ns: (work / (PS_PER_NS * u128::from(self.limits.replicas.max(1)))) as u64,
-            tail_ns: weighted.checked_div(work * PS_PER_NS).unwrap_or(0) as u64,
+            isolated_ns: (self.first_ps[from] + self.time_ps[to] - self.time_ps[from]) / PS_PER_NS,
+            work_ns: work / (PS_PER_NS * self.replicas),
+            tail_ns: tail_ns as u64,
         }
     }
 }

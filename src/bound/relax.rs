@@ -50,15 +50,30 @@ pub(super) fn srpt_flow_ns(tasks: &[Task]) -> u128 {
     last.iter().zip(tasks).map(|(to, task)| u128::from(to - task.release_ns)).sum()
 }
 
-/// Mean busy times under [`Rule::Total`], from release on, ns: no schedule of these tasks has a smaller sum.
-pub(super) fn mean_busy_ns(tasks: &[Task]) -> Vec<u64> {
-    let mut doubled = vec![0u128; tasks.len()];
-    run(tasks, Rule::Total, |task, from, to| {
-        let release = tasks[task].release_ns;
-        doubled[task] += u128::from(to - from) * (u128::from(from - release) + u128::from(to - release));
-    });
-    let mean = |(sum, task): (u128, &Task)| sum.checked_div(2 * u128::from(task.work_ns)).unwrap_or(0) as u64;
-    doubled.into_iter().zip(tasks).map(mean).collect()
+/// What [`Rule::Total`] makes of tasks.
+pub(super) struct Busy {
+    /// Mean busy times from release on, ns: no schedule of the tasks has a smaller sum.
+    pub means_ns: Vec<u64>,
+    /// Sum of flow times, ns.
+    pub flow_ns: u128,
+}
+
+impl Busy {
+    pub fn of(tasks: &[Task]) -> Busy {
+        let (mut doubled, mut last) = (vec![0u128; tasks.len()], vec![0; tasks.len()]);
+        run(tasks, Rule::Total, |task, from, to| {
+            let release = tasks[task].release_ns;
+            let ends = u128::from(from - release) + u128::from(to - release);
+            doubled[task] += u128::from(to - from) * ends;
+            last[task] = to - release;
+        });
+        let mean =
+            |(sum, task): (u128, &Task)| sum.checked_div(2 * u128::from(task.work_ns)).unwrap_or(0) as u64;
+        Busy {
+            means_ns: doubled.into_iter().zip(tasks).map(mean).collect(),
+            flow_ns: last.into_iter().map(u128::from).sum(),
+        }
+    }
 }
 
 /// Ends of the stretches of `tasks` during which the machine never idles, the same under every rule.

@@ -1,7 +1,7 @@
 //! Finds a good bound: which law of work, which sharing, which relaxation for whom.
 
 use super::charge::{Cost, Costs, Law, Sharing};
-use super::relax::{Task, busy_periods, mean_busy_ns, srpt_flow_ns};
+use super::relax::{Busy, Task, busy_periods, srpt_flow_ns};
 use super::{Bound, Demand, LONGEST, Limits, Method, Shares};
 use crate::latency::Minorant;
 
@@ -74,50 +74,71 @@ impl Bound {
     fn add(&mut self, tasks: &[Task], costs: &[Cost]) {
         let group = self.groups.last().map_or(0, |(group, _)| group + 1);
         let alone: u128 = costs.iter().map(|c| u128::from(c.isolated_ns)).sum();
-        let srpt = srpt_flow_ns(tasks);
+        if lone_steps_say_most(tasks, costs) {
+            self.sum_ns += alone;
+            self.groups.extend(costs.iter().map(|_| (group, Method::Isolated)));
+            return;
+        }
         let busy = Mixed::of(tasks, costs);
+        // The order of mean busy times is one that SRPT betters.
+        let srpt = if busy.flow_ns > busy.sum_ns.max(alone) { srpt_flow_ns(tasks) } else { 0 };
         let best = alone.max(srpt).max(busy.sum_ns);
         self.sum_ns += best;
-        let methods = costs.iter().enumerate().map(|(i, _)| match best {
+        let methods = busy.members.iter().map(|&member| match best {
             _ if best == alone => Method::Isolated,
             _ if best == srpt => Method::Srpt,
-            _ if busy.members[i] => Method::Busy,
+            _ if member => Method::Busy,
             _ => Method::Isolated,
         });
         self.groups.extend(methods.map(|method| (group, method)));
     }
 }
 
+/// Whether no request of a busy period could be said more of even if it were the last to be served.
+fn lone_steps_say_most(tasks: &[Task], costs: &[Cost]) -> bool {
+    let Some(first) = tasks.first() else { return true };
+    let end = tasks.iter().fold(first.release_ns, |end, task| end + task.work_ns);
+    tasks.iter().zip(costs).all(|(task, c)| end - task.release_ns + c.tail_ns <= c.isolated_ns)
+}
+
 /// Some requests of a group by mean busy times, the others by their own steps.
 struct Mixed {
     sum_ns: u128,
     members: Vec<bool>,
+    /// Sum of flow times of all of the group in the order of mean busy times.
+    flow_ns: u128,
 }
+
+/// Times that requests are left out.
+const PASSES: usize = 3;
 
 impl Mixed {
     /// Starts with all, and leaves out those of whom their own steps say more, as long as that helps.
     fn of(tasks: &[Task], costs: &[Cost]) -> Mixed {
-        let mut best = Mixed { sum_ns: 0, members: vec![true; tasks.len()] };
-        let mut members = best.members.clone();
-        loop {
+        let mut best = Mixed { sum_ns: 0, members: Vec::new(), flow_ns: 0 };
+        let mut members = vec![true; tasks.len()];
+        for pass in 0..PASSES {
             let inside: Vec<usize> = (0..tasks.len()).filter(|&i| members[i]).collect();
             let chosen: Vec<Task> = inside.iter().map(|&i| tasks[i]).collect();
-            let mut sum_ns: u128 =
-                (0..tasks.len()).filter(|&i| !members[i]).map(|i| u128::from(costs[i].isolated_ns)).sum();
+            let outside = (0..tasks.len()).filter(|&i| !members[i]);
+            let mut sum_ns: u128 = outside.map(|i| u128::from(costs[i].isolated_ns)).sum();
             let before = members.clone();
-            for (&i, busy) in inside.iter().zip(mean_busy_ns(&chosen)) {
-                let value = busy + costs[i].tail_ns;
+            let busy = Busy::of(&chosen);
+            for (&i, mean_ns) in inside.iter().zip(busy.means_ns) {
+                let value = mean_ns + costs[i].tail_ns;
                 sum_ns += u128::from(value);
                 members[i] = value > costs[i].isolated_ns;
             }
-            if sum_ns <= best.sum_ns {
-                return best;
+            if pass > 0 && sum_ns <= best.sum_ns {
+                break;
             }
+            let flow_ns = if pass == 0 { busy.flow_ns } else { best.flow_ns };
             let settled = members == before;
-            best = Mixed { sum_ns, members: before };
+            best = Mixed { sum_ns, members: before, flow_ns };
             if settled {
-                return best;
+                break;
             }
         }
+        best
     }
 }
