@@ -4,6 +4,7 @@
 //! model how long it takes, into records; everything else is a pure function of records.
 //! `ARCHITECTURE.md` has the map.
 
+pub mod bound;
 pub mod cli;
 pub mod compare;
 pub mod contract;

@@ -22,12 +22,16 @@ pub fn verify(args: &VerifyArgs, registry: &Registry, console: &Console) -> Resu
     let verified = replay::verify(&args.dir, registry)?;
     let row = |v: &replay::Verdict| {
         let digest = if v.stored == v.repeated { "ok" } else { "differs" };
-        vec![v.label.clone(), v.replicate.to_string(), v.stored.clone(), digest.into()]
+        let proved = v.proved_mean_e2e_s.map(|s| format!("{s:.6}"));
+        let row = vec![v.label.clone(), v.replicate.to_string(), v.stored.clone(), digest.into()];
+        row.into_iter().chain(proved).collect()
     };
-    let rows: Vec<_> = verified.runs.iter().map(row).collect();
-    let headers = ["scheduler", "replicate", "digest", "again"];
+    let rows: Vec<Vec<String>> = verified.runs.iter().map(row).collect();
+    let certified = verified.runs.iter().any(|v| v.proved_mean_e2e_s.is_some());
+    let headers = ["scheduler", "replicate", "digest", "again", "proved mean E2E s"];
+    let headers = &headers[..if certified { 5 } else { 4 }];
     let json = json!({ "schema": 1, "runs": verified.runs, "changed_files": verified.changed_files });
-    console.text_table(&headers, &rows, &json)?;
+    console.text_table(headers, &rows, &json)?;
     if !verified.changed_files.is_empty() {
         let files = verified.changed_files.join(", ");
         return Err(Error::Check(format!("{}: not as written: {files}", args.dir.display())));

@@ -55,6 +55,9 @@ struct OutArgs {
     /// Also write timeline.json for ui.perfetto.dev; with a window in seconds, only that part: 10..20.
     #[arg(long, value_name = "FROM..TO", num_args = 0..=1, default_missing_value = "0..inf")]
     timeline: Option<String>,
+    /// Also write certificate.json: a lower bound on the mean E2E latency of any schedule, with its proof.
+    #[arg(long)]
+    certificate: bool,
     /// Draw no figures.
     #[arg(long)]
     no_figures: bool,
@@ -130,6 +133,7 @@ impl Args {
             steps: self.out.steps,
             timeline,
             figures: !self.out.no_figures,
+            certificate: self.out.certificate,
         };
         Ok(Options { outputs, overwrite: self.out.overwrite, stepwise: self.out.stepwise })
     }

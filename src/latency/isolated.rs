@@ -1,4 +1,4 @@
-//! How long a request takes alone: the yardstick of slowdown, and a bound from below.
+//! How long a request takes alone: the yardstick of slowdown.
 
 use super::{Chunk, LatencyModel, StepShape};
 use crate::error::{Error, Result};
@@ -32,11 +32,6 @@ impl Isolated {
     /// Whether the model lets a request's time alone be told without running it.
     pub fn is_exact(&self) -> bool {
         self.model.is_pure()
-    }
-
-    /// Whether no request is faster in company than alone.
-    pub fn is_bound(&self) -> bool {
-        self.model.is_monotone()
     }
 
     /// End-to-end time of a request of these lengths, tokens.

@@ -1,8 +1,8 @@
 //! Step time as a sum of terms linear in the aggregates of a step.
 
-use super::StepShape;
 use super::model::{Kernel, span_ns};
 use super::profile::{Flaw, quantity};
+use super::{Minorant, StepLimits, StepShape};
 use crate::error::Result;
 use crate::time::Span;
 use schemars::JsonSchema;
@@ -42,9 +42,17 @@ impl Linear {
 }
 
 impl Kernel for Linear {
-    /// Every coefficient is checked to be 0 or more.
-    fn is_monotone(&self) -> bool {
-        true
+    /// The sum itself.
+    fn minorants(&self, _: &StepLimits) -> Vec<Minorant> {
+        vec![Minorant {
+            prompt_step_s: self.step_s,
+            decode_step_s: self.step_s,
+            prefill_token_s: self.prefill_token_s,
+            prefill_pair_s: self.prefill_pair_s,
+            decode_s: self.decode_s,
+            context_token_s: self.context_token_s,
+            resumes: false,
+        }]
     }
 
     #[inline]

@@ -9,6 +9,7 @@ mod estimate;
 mod hardware;
 mod isolated;
 mod linear;
+mod minorant;
 mod model;
 mod polynomial;
 mod profile;
@@ -22,6 +23,7 @@ pub use estimate::{Origin, Serving};
 pub use hardware::{DevicePower, Dtype, Hardware, Link, Memory, Price};
 pub use isolated::Isolated;
 pub use linear::Linear;
+pub use minorant::{Minorant, StepLimits};
 pub use polynomial::Polynomial;
 pub use profile::{Domain, How, Kv, Noise, NoiseKind, Power, Profile, Provenance, SCHEMA, Timing};
 pub use roofline::{AllReduce, Experts, Roofline};
@@ -115,10 +117,10 @@ pub trait LatencyModel: Send {
         true
     }
 
-    /// Whether a step never gets shorter by computing more, so that no request is faster in company than
-    /// alone: what lower bounds from times alone rest on.
-    fn is_monotone(&self) -> bool {
-        false
+    /// Affine functions that no step within `limits` is shorter than; none if there is none that is known.
+    fn minorants(&self, limits: &StepLimits) -> Vec<Minorant> {
+        let _ = limits;
+        Vec::new()
     }
 
     /// Seconds that the arithmetic, and the memory traffic, of this shape would take at the device's peak

@@ -1,7 +1,7 @@
 //! What every profile's model shares: rounding to time, domain, power.
 
 use super::profile::{Domain, Power, Profile};
-use super::{LatencyModel, Needs, StepShape};
+use super::{LatencyModel, Minorant, Needs, StepLimits, StepShape};
 use crate::error::{Error, Result};
 use crate::time::Span;
 
@@ -10,10 +10,8 @@ pub(super) trait Kernel: Send + 'static {
     /// Duration of a step.
     fn step(&self, shape: &StepShape<'_>) -> Result<Span>;
 
-    /// Whether more work never takes less time.
-    fn is_monotone(&self) -> bool {
-        false
-    }
+    /// Affine functions that no step within `limits` is shorter than.
+    fn minorants(&self, limits: &StepLimits) -> Vec<Minorant>;
 
     /// Seconds that arithmetic and memory traffic would take at the device's peaks, where they are known.
     fn at_peak_s(&self, _shape: &StepShape<'_>) -> Option<[f64; 2]> {
@@ -59,8 +57,8 @@ impl<K: Kernel> LatencyModel for Model<K> {
         }
     }
 
-    fn is_monotone(&self) -> bool {
-        self.kernel.is_monotone()
+    fn minorants(&self, limits: &StepLimits) -> Vec<Minorant> {
+        self.kernel.minorants(limits)
     }
 
     fn at_peak_s(&self, shape: &StepShape<'_>) -> Option<[f64; 2]> {

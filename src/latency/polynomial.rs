@@ -3,7 +3,7 @@
 
 use super::model::{Kernel, no_duration};
 use super::profile::{Flaw, quantity};
-use super::{Chunk, StepShape};
+use super::{Chunk, Minorant, StepLimits, StepShape};
 use crate::error::{Error, Place, Result};
 use crate::time::Span;
 use schemars::JsonSchema;
@@ -54,6 +54,14 @@ impl ReplicaPolynomial {
         Ok(ReplicaPolynomial { law: law.clone(), capacity_tokens: capacity_tokens as f64 })
     }
 
+    /// (constant, slope) of a line under the decode part, by KV utilisation, ms: the chord of a concave
+    /// quadratic, the tangent of a convex one in the middle, or the least decode part.
+    fn decode_line(&self) -> (f64, f64) {
+        let [c0, c1, c2] = self.law.decode_ms;
+        let line = if c2 <= 0.0 { (c0, c1 + c2) } else { (c0 - 0.25 * c2, c1 + c2) };
+        if line.0 >= self.law.decode_min_ms && line.1 >= 0.0 { line } else { (self.law.decode_min_ms, 0.0) }
+    }
+
     #[inline]
     fn decode(&self, context_sum: u64) -> Result<Span> {
         let used = (context_sum as f64 / self.capacity_tokens).min(1.0);
@@ -80,6 +88,27 @@ impl ReplicaPolynomial {
 }
 
 impl Kernel for ReplicaPolynomial {
+    /// The rounded-down prefill tokens T are more than (tokens - chunks), so that in a step of at most n chunks
+    /// `c0 + c1·T ≥ (c0 + c1 - c1·n) + c1·tokens`.
+    fn minorants(&self, limits: &StepLimits) -> Vec<Minorant> {
+        let [c0, c1, c2] = self.law.prefill_ms;
+        let (constant_ms, slope_ms) = self.decode_line();
+        let flat = Minorant {
+            prompt_step_s: c0 / 1e3,
+            decode_step_s: constant_ms / 1e3,
+            context_token_s: slope_ms / self.capacity_tokens / 1e3,
+            resumes: true,
+            ..Minorant::default()
+        };
+        let least_ms = c0 + c1 - c1 * limits.rows as f64;
+        let sloped = Minorant { prompt_step_s: least_ms / 1e3, prefill_token_s: c1 / 1e3, ..flat };
+        match (c0 >= 0.0 && c1 >= 0.0 && c2 >= 0.0, least_ms > 0.0) {
+            (true, true) => vec![flat, sloped],
+            (true, false) => vec![flat],
+            _ => Vec::new(),
+        }
+    }
+
     #[inline]
     fn step(&self, shape: &StepShape<'_>) -> Result<Span> {
         // Who finishes a recomputation emits a token that is not its first: it counts as decoding.

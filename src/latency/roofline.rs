@@ -2,9 +2,9 @@
 //!
 //! The roofline is that of Williams, Waterman and Patterson (CACM 52(4), 2009), per part of a step.
 
-use super::StepShape;
 use super::model::{Kernel, span_ns};
 use super::profile::{Flaw, quantity};
+use super::{Minorant, StepLimits, StepShape};
 use crate::error::Result;
 use crate::time::Span;
 use schemars::JsonSchema;
@@ -248,10 +248,50 @@ impl Timed {
     }
 }
 
+impl Timed {
+    /// The step time with each maximum replaced by a mixture of its sides: `compute` is the weight of the FLOPs
+    /// of linear layers and experts, `prefill` that of prefill attention. The vocabulary product counts by its
+    /// bytes, attention of chunks without their contexts. The experts touched are a concave function of tokens,
+    /// at least that of the decode rows alone: its chord from one row to the most there can be.
+    fn minorant(&self, compute: f64, prefill: f64, limits: &StepLimits) -> Minorant {
+        let (law, bytes_per_s) = (&self.law, self.bytes_per_s);
+        let kv_token_s = law.kv_bytes_per_token / bytes_per_s;
+        let mut constant = law.step_overhead_s
+            + law.head_bytes / bytes_per_s
+            + (1.0 - compute) * law.linear_bytes / bytes_per_s;
+        let mut token =
+            compute * law.linear_flops_per_token / self.matmul_flops_per_s + (1.0 - compute) * kv_token_s;
+        let mut row = 0.0;
+        if let Some(e) = &law.experts {
+            let rows = limits.rows.max(2);
+            let slope = (e.bytes(rows) - e.bytes(1)) / (rows - 1) as f64;
+            constant += (1.0 - compute) * (e.bytes(1) - slope) / bytes_per_s;
+            row = (1.0 - compute) * slope / bytes_per_s;
+            token += compute * e.flops_per_token / self.matmul_flops_per_s;
+        }
+        if let Some(reduce) = &law.all_reduce {
+            constant += reduce.step_latency_s;
+            token += reduce.bytes_per_token / reduce.link_bytes_per_s;
+        }
+        Minorant {
+            prompt_step_s: constant,
+            decode_step_s: constant,
+            prefill_token_s: token + (1.0 - prefill) * kv_token_s,
+            prefill_pair_s: prefill * law.prefill_flops_per_pair / self.attention_flops_per_s,
+            decode_s: token + row,
+            context_token_s: self.decode_context_s,
+            resumes: false,
+        }
+    }
+}
+
+/// Weights of the FLOPs in a mixture of both sides of a roof.
+const COMPUTE: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
+
 impl Kernel for Timed {
-    /// Sums of maxima of terms that grow with the work.
-    fn is_monotone(&self) -> bool {
-        true
+    fn minorants(&self, limits: &StepLimits) -> Vec<Minorant> {
+        let of = |compute| [0.0, 1.0].map(|prefill| self.minorant(compute, prefill, limits));
+        COMPUTE.into_iter().flat_map(of).collect()
     }
 
     #[inline]

@@ -1,8 +1,8 @@
 //! Step time by interpolation in a measured grid.
 
-use super::StepShape;
 use super::model::{Kernel, span_ns};
 use super::profile::{Flaw, quantity};
+use super::{Minorant, StepLimits, StepShape};
 use crate::error::{Error, Result};
 use crate::time::Span;
 use schemars::JsonSchema;
@@ -98,7 +98,49 @@ fn off_grid(name: &str, points: &[u64], x: u64) -> Error {
     ))
 }
 
+impl Table {
+    /// Least slope between neighbours along each axis, 0 or more, where nothing outside of the grid is asked for.
+    fn least_slopes(&self) -> [f64; 3] {
+        let mut least = [f64::INFINITY; 3];
+        let axes = [&self.prefill_tokens, &self.decodes, &self.context_sum_tokens];
+        let at = |i: [usize; 3]| self.step_s[i[0]][i[1]][i[2]];
+        for i in self.points() {
+            for (axis, points) in axes.iter().enumerate() {
+                let mut next = i;
+                next[axis] += 1;
+                if next[axis] < points.len() {
+                    let run = (points[next[axis]] - points[i[axis]]) as f64;
+                    least[axis] = least[axis].min((at(next) - at(i)) / run);
+                }
+            }
+        }
+        least.map(
+            |slope| if self.outside == Outside::Error && slope.is_finite() { slope.max(0.0) } else { 0.0 },
+        )
+    }
+
+    fn points(&self) -> impl Iterator<Item = [usize; 3]> + use<'_> {
+        let (rows, cells) = (self.decodes.len(), self.context_sum_tokens.len());
+        (0..self.prefill_tokens.len() * rows * cells)
+            .map(move |k| [k / (rows * cells), k / cells % rows, k % cells])
+    }
+}
+
 impl Kernel for Table {
+    /// What lies under a multilinear function at all corners of its cells lies under it everywhere.
+    fn minorants(&self, _: &StepLimits) -> Vec<Minorant> {
+        let slopes = self.least_slopes();
+        let axes = [&self.prefill_tokens, &self.decodes, &self.context_sum_tokens];
+        let rest = |i: [usize; 3]| {
+            let linear: f64 = (0..3).map(|axis| slopes[axis] * axes[axis][i[axis]] as f64).sum();
+            self.step_s[i[0]][i[1]][i[2]] - linear
+        };
+        let least = self.points().map(rest).fold(f64::INFINITY, f64::min);
+        let [prefill_token_s, decode_s, context_token_s] = slopes;
+        let constant = Minorant { prompt_step_s: least, decode_step_s: least, ..Minorant::default() };
+        vec![Minorant { prefill_token_s, decode_s, context_token_s, ..constant }]
+    }
+
     fn step(&self, shape: &StepShape<'_>) -> Result<Span> {
         let axes = self.axes(shape);
         if self.outside == Outside::Error

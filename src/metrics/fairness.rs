@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::{Distribution, LowerBound};
+use crate::metrics::Distribution;
 use crate::record::{PercentileConvention, RequestRecord};
 use crate::time::Span;
 use crate::workload::ClassId;
@@ -95,22 +95,5 @@ impl<'a> Fairness<'a> {
     /// Over shares of isolated speed, isolated E2E over E2E: what a request gets of what it could get.
     pub(super) fn jain(&self) -> Option<f64> {
         jain_index(self.slowdowns().map(|(_, slowdown)| 1.0 / slowdown))
-    }
-
-    /// The bound `isolated-e2e`: no schedule serves a request faster than an idle replica does, because
-    /// each of its tokens takes a step that holds at least its own work.
-    ///
-    /// It assumes of the latency model that (1) more work in a step never shortens the step and (2) no
-    /// split of a prompt into chunks is faster than the split used when it is alone, and of the engine
-    /// that each output token takes a step (no speculation) and no prompt token comes from a cache.
-    pub(super) fn lower_bound(&self) -> Option<LowerBound> {
-        let sum = |spans: &mut dyn Iterator<Item = Span>| spans.map(|s| u128::from(s.0)).sum::<u128>();
-        let bound = sum(&mut self.isolated.iter().copied());
-        let reached = sum(&mut self.completed.iter().filter_map(|r| r.e2e()));
-        (bound > 0).then(|| LowerBound {
-            name: "isolated-e2e".to_owned(),
-            mean_e2e_s: bound as f64 / self.isolated.len() as f64 / 1e9,
-            ratio: reached as f64 / bound as f64,
-        })
     }
 }

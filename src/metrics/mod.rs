@@ -20,7 +20,7 @@ pub use distribution::Distribution;
 pub use fairness::{OutputQuartile, jain_index};
 pub use metric::{Better, METRICS, Metric, Series};
 pub use slo::{SLO_PRESETS, Slo, SloReport};
-pub use summarise::{RunRecord, SummaryOptions, Trim, summarise};
+pub use summarise::{Floor, RunRecord, SummaryOptions, Trim, summarise};
 pub use summary::{
     ClassSummary, Counts, Latencies, LowerBound, Peaks, PredictionError, Stages, SteadyState, Summary,
     Throughput, Utilisation,

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Place, Result};
 use crate::metrics::fairness::Fairness;
 use crate::metrics::{
-    ClassSummary, Counts, Distribution, Latencies, Peaks, PredictionError, Slo, Stages, SteadyState, Summary,
-    Throughput, Utilisation,
+    ClassSummary, Counts, Distribution, Latencies, LowerBound, Peaks, PredictionError, Slo, Stages,
+    SteadyState, Summary, Throughput, Utilisation,
 };
 use crate::record::{LogHistogram, PercentileConvention, RequestRecord, RunTotals, Status};
 use crate::time::{SimTime, Span};
@@ -44,8 +44,33 @@ pub struct SummaryOptions<'a> {
     /// Ends to cut off for the steady-state block.
     pub trim: Option<Trim>,
     /// E2E latency of a request (prompt, output tokens) alone on an idle replica. With it, the summary
-    /// has slowdowns, Jain's index and a lower bound.
+    /// has slowdowns and Jain's index.
     pub isolated: Option<&'a dyn Fn(u32, u32) -> Span>,
+    /// What no schedule of the completed requests can beat.
+    pub floor: Option<Floor>,
+}
+
+/// A lower bound on the mean E2E latency of the completed requests.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Floor {
+    /// What it rests on.
+    pub name: &'static str,
+    /// The bound, seconds.
+    pub mean_e2e_s: f64,
+    /// What each request's own steps alone say of it, seconds.
+    pub isolated_mean_e2e_s: f64,
+}
+
+impl Floor {
+    /// Beside the mean that was reached, seconds.
+    fn beside(self, mean_e2e_s: f64) -> LowerBound {
+        LowerBound {
+            name: self.name.to_owned(),
+            mean_e2e_s: self.mean_e2e_s,
+            isolated_mean_e2e_s: self.isolated_mean_e2e_s,
+            ratio: mean_e2e_s / self.mean_e2e_s,
+        }
+    }
 }
 
 /// Shares of a run's duration to leave out of steady-state numbers.
@@ -68,6 +93,7 @@ pub fn summarise(run: &RunRecord<'_>, options: &SummaryOptions<'_>) -> Result<Su
     let (from, to) = duration(requests, &completed);
     let duration_s = (to - from).as_secs();
     let output_tokens: u64 = completed.iter().map(|r| u64::from(r.output_tokens)).sum();
+    let latencies_of_all = latencies(completed.iter().copied(), convention);
     let fairness = options.isolated.map(|isolated| Fairness::new(&completed, isolated));
     Ok(Summary {
         schema: 1,
@@ -79,7 +105,7 @@ pub fn summarise(run: &RunRecord<'_>, options: &SummaryOptions<'_>) -> Result<Su
         duration_s,
         steps: totals.steps,
         digest: totals.digest.clone(),
-        latencies: latencies(completed.iter().copied(), convention),
+        latencies: latencies_of_all,
         stages: stages(&completed, convention),
         itl_s: Distribution::from_histogram(&totals.itl, convention),
         client_wait_s: client_wait(requests, convention),
@@ -98,7 +124,7 @@ pub fn summarise(run: &RunRecord<'_>, options: &SummaryOptions<'_>) -> Result<Su
         slowdown: fairness.as_ref().map(|f| f.slowdown(None, convention)),
         slowdown_by_output: fairness.as_ref().map_or(Vec::new(), |f| f.by_output(convention)),
         jain_index: fairness.as_ref().and_then(|f| f.jain()),
-        lower_bound: fairness.as_ref().and_then(|f| f.lower_bound()),
+        lower_bound: options.floor.map(|f| f.beside(latencies_of_all.e2e_s.mean)),
         classes: classes(run, &completed, fairness.as_ref(), convention),
         steady_state: options
             .trim

@@ -208,10 +208,12 @@ pub struct SteadyState {
 /// A certified lower bound on the mean E2E latency over the completed requests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LowerBound {
-    /// Which bound.
+    /// What it rests on: `work` that shares steps, or `isolated` requests.
     pub name: String,
     /// The bound, seconds.
     pub mean_e2e_s: f64,
+    /// What each request's own steps alone say of it, seconds.
+    pub isolated_mean_e2e_s: f64,
     /// Mean E2E over the bound, at least 1.
     pub ratio: f64,
 }

@@ -27,6 +27,8 @@ pub struct Outputs {
     pub timeline: Option<(f64, f64)>,
     /// Whether to draw figures.
     pub figures: bool,
+    /// Whether to write `certificate.json`.
+    pub certificate: bool,
 }
 
 impl Outputs {

@@ -1,5 +1,6 @@
 //! From what a run left to its numbers.
 
+use super::floor::{self, Found};
 use super::inputs::Inputs;
 use super::job::{Finished, Job};
 use crate::error::Result;
@@ -23,6 +24,19 @@ impl Job {
         registry: &Registry,
         finished: &Finished,
     ) -> Result<Summary> {
+        let floor = floor::of(scenario, inputs, &finished.records)?;
+        self.summarise_above(floor.as_ref(), scenario, inputs, registry, finished)
+    }
+
+    /// The same, with the bound that was found before.
+    pub(super) fn summarise_above(
+        &self,
+        floor: Option<&Found>,
+        scenario: &Scenario,
+        inputs: &Inputs,
+        registry: &Registry,
+        finished: &Finished,
+    ) -> Result<Summary> {
         let config = self.config(scenario);
         let predictor = scenario.predictor(config, registry)?;
         let named = (predictor != PredictorConfig::None).then(|| predictor.label());
@@ -36,6 +50,7 @@ impl Job {
             slo: metrics.slo()?,
             trim: Some(Trim { warmup: metrics.warmup_share, cooldown: metrics.cooldown_share }),
             isolated: isolated.as_ref().map(|f| f as &dyn Fn(u32, u32) -> Span),
+            floor: floor.map(Found::floor),
         };
         let label = config.label();
         let run = RunRecord {
@@ -47,12 +62,7 @@ impl Job {
             totals: &finished.totals,
             classes: &finished.classes,
         };
-        let mut summary = summarise(&run, &options)?;
-        if !times.as_ref().is_some_and(|t| t.borrow().is_bound()) {
-            // Times alone bound nothing if company can make a step shorter.
-            summary.lower_bound = None;
-        }
-        Ok(summary)
+        summarise(&run, &options)
     }
 }
 

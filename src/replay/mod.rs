@@ -4,6 +4,7 @@
 //! shared, runs are independent of each other and of the number of threads.
 
 mod figures;
+mod floor;
 mod folder;
 mod inputs;
 mod job;

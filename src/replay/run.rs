@@ -1,5 +1,6 @@
 //! From a scenario to a result directory.
 
+use super::floor::{self, Found};
 use super::folder::{self, Existing, Staging};
 use super::inputs::{InputFile, Inputs, input_paths};
 use super::job::{Finished, Job, Listeners};
@@ -177,8 +178,13 @@ impl Replay<'_> {
         let dir = self.staging.folder(&folder)?;
         let mut files = BTreeMap::new();
         let finished = write::run_with_steps(self, job, &dir, &mut files)?;
-        let (summary, counts) = (self.summary(job, &finished)?, finished.counts);
+        let floor = floor::of(self.scenario, self.inputs, &finished.records)?;
+        let (summary, counts) = (self.summary(job, &finished, floor.as_ref())?, finished.counts);
         write::run_files(self, job, &dir, &finished, &summary, &mut files)?;
+        if self.options.outputs.certificate {
+            let certificate = floor.as_ref().map(Found::certificate);
+            write::certificate(&dir, certificate.as_ref(), &self.inputs.profile.name, &mut files)?;
+        }
         let curves = super::figures::Curves::of(&finished.records);
         let records = if self.scenario.replicates == 1 && !single { finished.records } else { Vec::new() };
         let digest = summary.digest.clone();
@@ -198,7 +204,8 @@ impl Replay<'_> {
     pub fn measure(&self, job: Job) -> Result<(Job, String, Summary)> {
         let label = job.config(self.scenario).label();
         let finished = self.execute(job, &mut Listeners::default())?;
-        let summary = self.summary(job, &finished)?;
+        let floor = floor::of(self.scenario, self.inputs, &finished.records)?;
+        let summary = self.summary(job, &finished, floor.as_ref())?;
         self.progress.done.fetch_add(1, Ordering::Relaxed);
         Ok((job, label, summary))
     }
@@ -218,8 +225,8 @@ impl Replay<'_> {
         Ok(sum as f64 / times.len() as f64 / 1e9)
     }
 
-    fn summary(&self, job: Job, finished: &Finished) -> Result<Summary> {
-        job.summarise(self.scenario, self.inputs, self.registry, finished)
+    fn summary(&self, job: Job, finished: &Finished, floor: Option<&Found>) -> Result<Summary> {
+        job.summarise_above(floor, self.scenario, self.inputs, self.registry, finished)
     }
 
     pub fn outputs(&self) -> &Outputs {

@@ -1,6 +1,7 @@
 //! Whether a result directory still holds: its files are as they were written, and the same scenario on
 //! the same inputs gives the same digests.
 
+use super::floor;
 use super::inputs::{InputFile, Inputs};
 use super::job::{Job, Listeners};
 use super::manifest::{Manifest, RunEntry};
@@ -23,6 +24,9 @@ pub struct Verdict {
     pub stored: String,
     /// Digest of the repeated run.
     pub repeated: String,
+    /// Mean E2E latency that its `certificate.json` proves, seconds; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proved_mean_e2e_s: Option<f64>,
 }
 
 /// What became of a result directory.
@@ -44,7 +48,7 @@ impl Verdict {
 /// Repeats every run of `dir`.
 ///
 /// # Errors
-/// No readable manifest; an input that has changed since, by name.
+/// No readable manifest; an input that has changed since, by name; a certificate that does not hold.
 pub fn verify(dir: &Path, registry: &Registry) -> Result<Verified> {
     let manifest = Manifest::read(dir)?;
     for input in &manifest.inputs {
@@ -62,11 +66,17 @@ pub fn verify(dir: &Path, registry: &Registry) -> Result<Verified> {
     let check = |entry: &RunEntry| {
         let job = Job { scheduler: entry.scheduler, replicate: entry.replicate, rate_rps: None };
         let finished = job.run(&manifest.scenario, &inputs, registry, false, &mut Listeners::default())?;
+        let certificate = dir.join(&entry.folder).join("certificate.json");
+        let proved = entry
+            .files
+            .contains_key("certificate.json")
+            .then(|| floor::check(&certificate, &manifest.scenario, &inputs, &finished.records));
         Ok(Verdict {
             label: entry.label.clone(),
             replicate: entry.replicate,
             stored: entry.digest.clone(),
             repeated: finished.totals.digest,
+            proved_mean_e2e_s: proved.transpose()?,
         })
     };
     let runs = manifest.runs.par_iter().map(check).collect::<Result<_>>()?;

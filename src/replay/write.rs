@@ -5,7 +5,8 @@ use super::folder::{SCENARIO, Staging, hash_file, write_hashed};
 use super::job::{Finished, Job, Listeners};
 use super::manifest::{Manifest, Outputs};
 use super::run::{Replay, RunResult};
-use crate::error::{Error, Result};
+use crate::bound::Certificate;
+use crate::error::{Error, Place, Result};
 use crate::metrics::{Comparison, Summary};
 use crate::record::{
     Columns, Event, RequestsCsv, StepRecord, StepsCsv, TableFile, TableFormat, Timeline, Window,
@@ -117,6 +118,25 @@ pub(super) fn run_files(
     if folder_is_run {
         files.insert(SCENARIO.into(), scenario(dir, &only(replay.scenario, job))?);
     }
+    Ok(())
+}
+
+/// Writes `certificate.json`.
+///
+/// # Errors
+/// There is none: the profile gives no lower bound.
+pub(super) fn certificate(
+    dir: &Path,
+    certificate: Option<&Certificate>,
+    profile: &str,
+    files: &mut Files,
+) -> Result<()> {
+    let Some(certificate) = certificate else {
+        let what = format!("profile {profile} gives no lower bound to certify");
+        let help = "leave out --certificate; docs/theory.md says which profiles give one";
+        return Err(Error::input(Place::key("profile"), what, help));
+    };
+    files.insert("certificate.json".into(), json(dir, "certificate.json", certificate)?);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The one integration test binary: a module per behaviour.
 
+mod bound;
 mod cli;
 mod compare;
 mod contract;

@@ -1,7 +1,8 @@
 //! Comparisons of schedulers on the same workload.
 
 use foretoken::metrics::{
-    Comparison, Contestant, References, Run, RunRecord, Slo, Summary, SummaryOptions, compare, summarise,
+    Comparison, Contestant, Floor, References, Run, RunRecord, Slo, Summary, SummaryOptions, compare,
+    summarise,
 };
 use foretoken::record::{RequestRecord, RunTotals};
 use foretoken::rng::Stream;
@@ -21,7 +22,9 @@ fn simulate(replicate: u64, pace: f64) -> (Summary, Vec<RequestRecord>) {
     let totals = RunTotals { arrived: 200, horizon: SimTime(1 << 40), ..RunTotals::default() };
     let isolated = |_: u32, _: u32| Span(500_000_000);
     let slo = Slo { e2e_s: Some(2.0), ..Slo::default() };
-    let options = SummaryOptions { slo: Some(slo), isolated: Some(&isolated), ..SummaryOptions::default() };
+    let floor = Some(Floor { name: "isolated", mean_e2e_s: 0.5, isolated_mean_e2e_s: 0.5 });
+    let options =
+        SummaryOptions { slo: Some(slo), isolated: Some(&isolated), floor, ..SummaryOptions::default() };
     let run = RunRecord {
         scheduler: "s",
         engine: "e",

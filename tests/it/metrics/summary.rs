@@ -1,7 +1,8 @@
 //! Summaries against a plain transcription of the metrics' definitions on token-delivery logs.
 
 use foretoken::metrics::{
-    Distribution, PercentileConvention, RunRecord, Slo, Summary, SummaryOptions, Trim, jain_index, summarise,
+    Distribution, Floor, PercentileConvention, RunRecord, Slo, Summary, SummaryOptions, Trim, jain_index,
+    summarise,
 };
 use foretoken::record::{LogHistogram, RequestRecord, RunTotals, Status};
 use foretoken::time::{SimTime, Span};
@@ -237,7 +238,13 @@ fn everything_optional_by_hand() {
     // Alone, a request takes half a second a token.
     let isolated = |_: u32, output: u32| Span(u64::from(output) * 500_000_000);
     let trim = Trim { warmup: 0.1, cooldown: 0.3 };
-    let options = SummaryOptions { trim: Some(trim), isolated: Some(&isolated), ..SummaryOptions::default() };
+    let floor = Floor { name: "work", mean_e2e_s: 2.5, isolated_mean_e2e_s: 7.0 / 3.0 };
+    let options = SummaryOptions {
+        trim: Some(trim),
+        isolated: Some(&isolated),
+        floor: Some(floor),
+        ..SummaryOptions::default()
+    };
     let s = summarise(&run(&records, &totals, &classes), &options).unwrap();
     assert_eq!(
         (s.requests.completed, s.requests.rejected, s.requests.unfinished, s.requests.lost),
@@ -256,7 +263,8 @@ fn everything_optional_by_hand() {
     let speeds = [1.0 / 3.0, 1.0 / 3.0, 1.0 / 2.25];
     assert_eq!(s.jain_index, jain_index(speeds.into_iter()));
     let bound = s.lower_bound.as_ref().unwrap();
-    assert!((bound.mean_e2e_s - 7.0 / 3.0).abs() < 1e-12 && (bound.ratio - 18.0 / 7.0).abs() < 1e-12);
+    assert_eq!((bound.mean_e2e_s, bound.isolated_mean_e2e_s), (2.5, 7.0 / 3.0));
+    assert!((bound.ratio - 6.0 / 2.5).abs() < 1e-12);
     let classes: Vec<_> =
         s.classes.iter().map(|c| (c.class.as_str(), c.requests.arrived, c.latencies.e2e_s.mean)).collect();
     assert_eq!(classes, [("", 3, 3.0), ("code", 2, 7.5)]);
