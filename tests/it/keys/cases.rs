@@ -297,8 +297,6 @@ pub const CASES: &[Case] = &[
             "noisy-tau;predictor.tau=0.3",
             "binned;predictor.edges=[40];predictor.confusion=[[0.9,0.1],[0.1,0.9]];predictor.cap=200",
             "interval-classes;predictor.width=10",
-            "interval-around;predictor.x=0.5",
-            "interval-quantiles;predictor.p_lo=0.1;predictor.p_hi=0.9",
             "file;predictor.path=@p.csv",
         ],
     ),
@@ -306,18 +304,23 @@ pub const CASES: &[Case] = &[
     refused("predictor.kind", SJF, &["oracle", "none"]),
     run(
         "predictor.kind",
-        "schedulers=[{name=\"a-min\"}]",
-        &["oracle", "interval;predictor.lower=1;predictor.upper=100"],
+        "schedulers=[{name=\"a-min\"}];engine.max_seqs=30",
+        &[
+            "oracle",
+            "interval;predictor.lower=1;predictor.upper=100",
+            "interval-around;predictor.x=0.5",
+            "interval-quantiles;predictor.p_lo=0.1;predictor.p_hi=0.9",
+        ],
     ),
     run(
         "predictor{interval}.lower",
-        "schedulers=[{name=\"hrrn\"}];predictor.kind=interval;predictor.upper=100",
+        "schedulers=[{name=\"a-min\"}];predictor.kind=interval;predictor.upper=100;engine.max_seqs=30",
         &["1", "80"],
     ),
     run(
         "predictor{interval}.upper",
-        "schedulers=[{name=\"hrrn\"}];predictor.kind=interval;predictor.lower=1",
-        &["2", "400"],
+        "schedulers=[{name=\"a-max\"}];predictor.kind=interval;predictor.lower=1;engine.max_seqs=30",
+        &["100", "400"],
     ),
     run(
         "predictor{interval-classes}.width",
