@@ -95,9 +95,10 @@ impl Scheduler for AEll {
     }
 
     fn wake(&mut self, view: &View<'_>) -> Wake {
-        let inner = self.inner.wake(view);
-        if inner == Wake::EVERY_STEP {
-            return inner;
+        // Behind a parked head somebody may have room who is still to be probed.
+        let hidden = |head: Waiting<'_>| !self.open && is_parked(head.belief, ended(&head));
+        if self.inner.wake(view) == Wake::EVERY_STEP || view.head().is_some_and(hidden) {
+            return Wake::EVERY_STEP;
         }
         let soonest = probes(view).map(|r| u64::from(probe_left(&r)).max(1)).min();
         Wake { at: None, after_steps: soonest }
