@@ -11,10 +11,12 @@ mod plan;
 mod queue;
 mod quiet;
 mod replica;
+mod rounds;
 mod router;
 
 pub use config::{Cache, EngineConfig, Gate, KvConfig, Never, Preset, StepKind, VictimRule};
 pub use log::{Recording, Sink};
+pub use rounds::{ROUND_NS, RoundRequest, Rounds, run_rounds};
 pub use router::{ClusterConfig, RouterKind};
 
 use crate::error::{Error, Result};
@@ -290,6 +292,7 @@ impl<'a> Cluster<'a> {
             }
             sums.computed_tokens += s.computed_tokens;
             sums.wasted_tokens += s.wasted_tokens;
+            sums.intervals.add(s.intervals);
         }
         RunTotals {
             arrived: self.arrived,
@@ -306,6 +309,7 @@ impl<'a> Cluster<'a> {
             itl: log.itl,
             computed_tokens: sums.computed_tokens,
             wasted_tokens: sums.wasted_tokens,
+            intervals: sums.intervals,
             peak_requests: log.peak_inside,
             peak_output_tokens: log.peak_tokens,
             at_peak_s: sums.at_peak_s,

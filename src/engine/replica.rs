@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::ids::ReplicaId;
 use crate::kv::BlockPool;
 use crate::latency::{Chunk, LatencyModel, Needs, StepShape};
-use crate::record::{Event, EventKind, Status};
+use crate::length::Belief;
+use crate::record::{Event, EventKind, IntervalCounts, Status};
 use crate::scheduler::{How, KvView, Notice, Running, Scheduler, ViewSource, Waiting};
 use crate::time::{SimTime, Span};
 use crate::workload::Outcome;
@@ -33,6 +34,7 @@ pub(super) struct Sums {
     pub at_peak_s: Option<[f64; 2]>,
     pub computed_tokens: u64,
     pub wasted_tokens: u64,
+    pub intervals: IntervalCounts,
 }
 
 impl Sums {
@@ -116,6 +118,8 @@ pub(super) struct Replica {
 
 /// More than any policy does that means to serve requests; small enough to end in seconds.
 const MAX_FRUITLESS: u32 = 1 << 16;
+/// The same for each request inside: where memory is short, thousands may lose theirs in one step.
+const MAX_FRUITLESS_EACH: u32 = 1 << 8;
 
 /// The clock after a step.
 pub(super) fn later(now: SimTime, duration: Span) -> Result<SimTime> {
@@ -347,11 +351,12 @@ impl Replica {
     /// Counts what a scheduler may do without end: evictions and wake-ups that nobody gains by.
     pub fn spend(&mut self, slot: Option<Slot>) -> Result<()> {
         self.fruitless += 1;
-        if self.fruitless < MAX_FRUITLESS {
+        let most =
+            MAX_FRUITLESS.saturating_add((self.outstanding() as u32).saturating_mul(MAX_FRUITLESS_EACH));
+        if self.fruitless < most {
             return Ok(());
         }
-        let rule =
-            format!("{MAX_FRUITLESS} evictions and idle wake-ups in a row got nobody a token: a livelock");
+        let rule = format!("{most} evictions and idle wake-ups in a row got nobody further: a livelock");
         Err(self.broken(slot, rule))
     }
 
@@ -514,6 +519,9 @@ impl Replica {
         let lockstep = self.core.engine.step == StepKind::Lockstep;
         let core = &mut self.core;
         let live = core.slab.get_mut(slot);
+        if let Belief::Interval { lo, hi } = live.belief {
+            core.sums.intervals.count(lo, hi, live.record.output_tokens);
+        }
         live.record.status = Status::Completed;
         live.record.finish = now.into();
         live.state = State::Padded;

@@ -38,6 +38,12 @@ impl LogT {
         libm::exp(self.mu + spread).min(f64::from(self.cap))
     }
 
+    /// The smallest whole number of tokens, in 1..=cap, that a draw stays at or below with probability `p`.
+    pub fn token_quantile(&self, p: f64) -> u32 {
+        // Draws are rounded: at most k means below k + 1/2.
+        libm::ceil(self.quantile(p) - 0.5).clamp(1.0, f64::from(self.cap.max(1))) as u32
+    }
+
     /// A draw, whole tokens in 1..=cap.
     pub fn sample(&self, stream: &mut Stream) -> u32 {
         let x = libm::exp(self.mu + self.sigma * stream.student_t(self.nu));
@@ -51,6 +57,27 @@ impl LogT {
             (true, _) => above / self.sigma,
             (false, true) => f64::INFINITY,
             (false, false) => f64::NEG_INFINITY,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn token_quantiles_invert_the_law_of_draws() {
+        let up_to = |law: &LogT, k: u32| if k >= law.cap { 1.0 } else { law.cdf(f64::from(k) + 0.5) };
+        for (mu, sigma, nu, cap) in
+            [(3.0, 1.0, 3.0, 500), (0.0, 0.0, 1.0, 9), (5.0, 2.0, 0.7, 40), (2.0, 0.1, 50.0, 99)]
+        {
+            let law = LogT { mu, sigma, nu, cap };
+            for i in 1..100 {
+                let p = f64::from(i) / 100.0;
+                let k = law.token_quantile(p);
+                assert!((1..=cap).contains(&k) && up_to(&law, k) >= p - 1e-12, "{law:?} {p}: {k}");
+                assert!(k == 1 || up_to(&law, k - 1) < p + 1e-12, "{law:?} {p}: {k}");
+            }
         }
     }
 }

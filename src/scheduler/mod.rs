@@ -6,6 +6,7 @@
 mod edf;
 mod fcfs;
 mod hrrn;
+mod interval;
 mod least_slack;
 mod ljf;
 mod mlfq;
@@ -86,9 +87,10 @@ pub struct Evict {
 /// Memory that the running batch is short of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shortage {
-    /// KV blocks missing, at least 1.
+    /// KV blocks that the running requests miss in the coming step, at least 1. Where the step's tokens do
+    /// not reach all of them, those that the first request without its own misses.
     pub blocks: u64,
-    /// The request that could not grow.
+    /// The first request that could not grow.
     pub wanted_by: RequestId,
 }
 
@@ -149,14 +151,21 @@ pub trait Scheduler: Send {
         Order::Static
     }
 
+    /// Whether all ranks have changed although the order is static: every waiting request is ranked again now.
+    /// Asked before heads are admitted.
+    fn reorders(&mut self, view: &View<'_>) -> bool {
+        let _ = view;
+        false
+    }
+
     /// Decides about the head of the queue while there are seats and tokens left.
     fn admit(&mut self, r: &Waiting<'_>, view: &View<'_>) -> Admit {
         let _ = (r, view);
         Admit::Preset
     }
 
-    /// Memory ran out under the running batch: fill `out` with who leaves, at least one. Asked again until
-    /// the request that could not grow can. Only if [`Scheduler::chooses_victims`].
+    /// The coming step does not fit into memory: fill `out` with who leaves, at least one. Asked before anybody
+    /// is admitted, and again until everybody who runs can grow. Only if [`Scheduler::chooses_victims`].
     fn victims(&mut self, need: Shortage, view: &View<'_>, out: &mut Vec<Evict>) {
         let _ = (need, view, out);
     }
@@ -205,6 +214,13 @@ pub trait Scheduler: Send {
 fn needs_length(r: &Waiting<'_>) -> Option<&'static str> {
     r.belief.point().is_none().then_some(
         "it needs a predicted length and this request has none; choose a predictor that gives one, such as oracle",
+    )
+}
+
+/// The same for one that needs a number of tokens; a score is none.
+fn needs_tokens(r: &Waiting<'_>) -> Option<&'static str> {
+    r.belief.tokens().is_none().then_some(
+        "it needs a predicted number of tokens and this request has none; choose a predictor that gives one",
     )
 }
 

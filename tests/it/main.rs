@@ -11,6 +11,7 @@ mod engine;
 mod figures;
 mod gallery;
 mod hidden;
+mod interval;
 mod invariants;
 mod keys;
 mod latency;
