@@ -28,9 +28,6 @@ impl Samples {
                 "it holds the output length (`tokens_NAME` and `length` do too)",
             )
         })?;
-        if table.find(&["length"]).is_none() {
-            table.require("sample")?;
-        }
         let prompt = table.find(&["prompt_tokens"]);
         Ok(Samples { prompt_id: table.require("prompt_id")?, prompt, output, table })
     }
