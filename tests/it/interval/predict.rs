@@ -75,7 +75,8 @@ fn quantiles_of_a_law_hold_what_they_say() {
     for (o, lo, hi) in intervals(&config, 300, 0) {
         let law = LogT { mu: libm::log(f64::from(o)), sigma: 0.5, nu: 3.0, cap: 2000 };
         assert!(lo <= o && o <= hi && hi <= 2000);
-        assert!(law.cdf(hi) >= 0.95 && law.cdf(lo) >= 0.05 && (lo == 1 || law.cdf(lo - 1) < 0.05));
+        let up_to = |k: u32| if k == law.cap { 1.0 } else { law.cdf(f64::from(k) + 0.5) };
+        assert!(up_to(hi) >= 0.95 && up_to(lo) >= 0.05 && (lo == 1 || up_to(lo - 1) < 0.05));
     }
 }
 
@@ -87,7 +88,7 @@ fn a_file_gives_intervals_or_laws_to_cut() {
     let quantiles = PredictorConfig::IntervalQuantiles { p_lo: 0.1, p_hi: 0.9, path: Some(path.clone()) };
     let mut predictor = quantiles.build(&LengthSample::default(), 0, 0).unwrap();
     let law = LogT { mu: 2.0, sigma: 0.5, nu: 3.0, cap: 90 };
-    let cut = Belief::Interval { lo: law.quantile(0.1), hi: law.quantile(0.9) };
+    let cut = Belief::Interval { lo: law.token_quantile(0.1), hi: law.token_quantile(0.9) };
     assert_eq!(predictor.predict(&request(1, 0, 4, 5)).unwrap(), cut);
     let error = predictor.predict(&request(0, 0, 4, 5)).unwrap_err().to_string();
     assert!(error.contains("is no law"), "{error}");
