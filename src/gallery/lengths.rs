@@ -63,7 +63,8 @@ pub fn log_normal(sample: &[f64]) -> Option<Fit> {
         let z = (libm::log(v) - mu) / sigma;
         libm::exp(-z * z / 2.0) / (v * sigma * (2.0 * std::f64::consts::PI).sqrt())
     };
-    (sigma > 0.0).then(|| Fit { name: "log-normal".to_owned(), density: Box::new(density) })
+    let varies = sample.iter().any(|&v| v != sample[0]);
+    varies.then(|| Fit { name: "log-normal".to_owned(), density: Box::new(density) })
 }
 
 #[cfg(test)]

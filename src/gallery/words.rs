@@ -81,7 +81,8 @@ pub fn key(name: &str) -> (String, &'static str) {
         "engine.max_seqs" => ("Seats".to_owned(), ""),
         _ => {
             // The whole key is in the caption; on an axis its last two parts fit.
-            let parts: Vec<&str> = name.split('.').filter(|p| p.parse::<u32>().is_err()).collect();
+            let parts: Vec<&str> =
+                name.split('.').filter(|p| p.parse::<u32>().is_err() && *p != "params").collect();
             (capital(&parts[parts.len().saturating_sub(2)..].join(" ").replace('_', " ")), "")
         }
     }

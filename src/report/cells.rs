@@ -132,7 +132,7 @@ pub fn spearman(points: &[(f64, f64)]) -> Option<f64> {
     let product =
         |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| (a - middle) * (b - middle)).sum() };
     let (xx, yy) = (product(&x, &x), product(&y, &y));
-    (xx > 0.0 && yy > 0.0).then(|| product(&x, &y) / (xx.sqrt() * yy.sqrt()))
+    (xx > 0.0 && yy > 0.0).then(|| product(&x, &y) / (xx * yy).sqrt())
 }
 
 /// Ranks from 0; equal values share the mean of theirs.

@@ -1,10 +1,12 @@
 //! What is drawn follows from what is stored.
 
-use super::fixture::{LOADS, REPLICATES, SCHEDULERS, SIGMAS, e2e, shared, trace};
+use super::fixture::{Desk, LOADS, REPLICATES, SCHEDULERS, SIGMAS, e2e, shared, trace};
 use super::{pair, spec};
-use crate::figures::reader::rows;
+use crate::figures::checks::check_data;
+use crate::figures::reader::{Drawn, rows};
 use foretoken::gallery::{Choices, Kind, draw};
-use foretoken::report::figure::data;
+use foretoken::report::figure::{Scale, Style, data, render};
+use std::fmt::Write;
 
 fn drawn(kind: Kind, source: &str, choices: &Choices) -> Vec<crate::figures::reader::Row> {
     rows(&data(&spec(kind, shared().path(source), choices)).expect("drawable"))
@@ -113,4 +115,34 @@ fn one_run_of_a_comparison_is_drawn_alone() {
     let spec = spec(Kind::Cdf, source, &Choices { y: vec!["ttft".into()], ..Choices::default() });
     assert_eq!(spec.panels[0].series.len(), 1);
     assert_eq!(spec.panels[0].series[0].name, "sjf");
+}
+
+/// Twenty values that grow by a factor stand on a log axis, each cell around its value.
+#[test]
+fn many_values_of_a_key_stand_on_a_numeric_axis() {
+    let desk = Desk::new();
+    let key = "engine.max_seqs";
+    let manifest = format!(
+        "{{\"schema\": 1, \"kind\": \"sweep\", \"axes\": [{{\"key\": \"{key}\"}}, {{\"key\": \"predictor.kind\"}}]}}"
+    );
+    desk.write("s/manifest.json", &manifest);
+    let mut points = format!("scheduler,replicate,{key},predictor.kind,e2e_mean_s\n");
+    for i in 0..20u32 {
+        for (j, kind) in ["oracle", "noisy"].iter().enumerate() {
+            let seats = 2.0 * libm::pow(1.4, f64::from(i));
+            writeln!(points, "fcfs,0,{seats},{kind},{}", i + 20 * j as u32 + 1).expect("a string");
+        }
+    }
+    desk.write("s/points.csv", &points);
+    let spec = spec(Kind::Heatmap, desk.path("s"), &Choices::default());
+    assert_eq!((spec.panels[0].x.scale, spec.panels[0].y.categories.len()), (Scale::Log, 2));
+    let text = data(&spec).expect("drawable");
+    check_data(&Drawn::read(&render(&spec, Style::Paper).expect("drawable")), &text);
+    for row in rows(&text) {
+        let [Some(lo), Some(y), _, _, Some(hi), _, Some(value)] = row.numbers else {
+            panic!("a cell is full")
+        };
+        let i = value - 1.0 - 20.0 * (y + 0.5);
+        assert!(close((lo * hi).sqrt(), 2.0 * libm::pow(1.4, i)), "{value} spans {lo}..{hi}");
+    }
 }
