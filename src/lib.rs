@@ -5,6 +5,7 @@
 //! `ARCHITECTURE.md` has the map.
 
 pub mod cli;
+pub mod compete;
 pub mod contract;
 pub mod digest;
 pub mod engine;
