@@ -11,10 +11,12 @@ mod plan;
 mod queue;
 mod quiet;
 mod replica;
+mod rounds;
 mod router;
 
 pub use config::{Cache, EngineConfig, Gate, KvConfig, Never, Preset, StepKind, VictimRule};
 pub use log::{Recording, Sink};
+pub use rounds::{ROUND_NS, RoundRequest, Rounds, run_rounds};
 pub use router::{ClusterConfig, RouterKind};
 
 use crate::error::{Error, Result};

@@ -58,7 +58,7 @@ impl Replica {
     }
 
     fn preempt_by_choice(&mut self, now: SimTime, world: &mut World<'_>) -> Result<()> {
-        if !self.scheduler.preempts() || self.core.running.is_empty() || self.core.queue.is_empty() {
+        if !self.scheduler.preempts() || self.core.running.is_empty() {
             return Ok(());
         }
         let mut evictions = std::mem::take(&mut self.evictions);
@@ -113,8 +113,8 @@ impl Replica {
         live.record.recomputed_tokens += kv_tokens;
         live.kv_tokens = 0;
         live.state = State::Waiting;
+        live.generated_before = live.generated_before.max(live.generated);
         if evict.how == How::Restart {
-            live.generated_before = live.generated_before.max(live.generated);
             live.generated = 0;
             live.record.first_token = MaybeTime::NONE;
             live.record.second_token = MaybeTime::NONE;
@@ -145,8 +145,8 @@ impl Replica {
         if self.core.stepwise {
             self.core.dissolve(now);
         }
-        let in_order =
-            self.scheduler.chooses_victims() || self.core.engine.victim != VictimRule::LastAdmitted;
+        let chooses = self.scheduler.chooses_victims();
+        let in_order = !chooses && self.core.engine.victim != VictimRule::LastAdmitted;
         let mut short = false;
         loop {
             let (tokens, blocks) = self.core.demand();
@@ -160,11 +160,16 @@ impl Replica {
                 self.core.grant(blocks);
                 return Ok(short);
             }
+            short = true;
+            if chooses {
+                let (slot, missing) = (self.core.first_short(), blocks - self.core.pool.free());
+                self.make_room(slot, missing, allowance, now, world)?;
+                continue;
+            }
             // Taking from the end until the rest fits is what going through the list in order comes to.
             let victim = self.core.preset_victim();
             let slot = *self.core.running.last().expect("somebody runs out of memory");
             self.evict(slot, victim, now, world)?;
-            short = true;
         }
     }
 
@@ -185,7 +190,8 @@ impl Replica {
             let mut self_evicted = false;
             while !self_evicted && !self.core.pool.take(need) {
                 short = true;
-                self_evicted = self.make_room(slot, need, allowance, now, world)?;
+                let missing = need - self.core.pool.free();
+                self_evicted = self.make_room(slot, missing, allowance, now, world)?;
                 // Whoever left may have stood before it.
                 let core = &self.core;
                 at = core.running.partition_point(|&s| core.slab.get(s).seat < seat);
@@ -203,11 +209,11 @@ impl Replica {
         Ok(short)
     }
 
-    /// Memory ran out for `slot`: evicts somebody. Returns whether it was `slot` itself.
+    /// Memory ran out for `slot`, `blocks` are missing: evicts somebody. Returns whether it was `slot` itself.
     fn make_room(
         &mut self,
         slot: Slot,
-        need: u64,
+        blocks: u64,
         allowance: &mut Allowance,
         now: SimTime,
         world: &mut World<'_>,
@@ -215,7 +221,6 @@ impl Replica {
         let mut evictions = std::mem::take(&mut self.evictions);
         evictions.clear();
         let wanted_by = self.core.slab.get(slot).visible.id;
-        let blocks = need - self.core.pool.free();
         let view = View::new(now, self.core.id, self.core.sums.steps, &self.core);
         if self.scheduler.chooses_victims() {
             self.scheduler.victims(Shortage { blocks, wanted_by }, &view, &mut evictions);
@@ -397,6 +402,20 @@ impl Core {
             blocks += self.growth(slot, want);
         }
         (tokens, blocks)
+    }
+
+    /// The first running request, in order of admission, whom the free blocks do not reach.
+    fn first_short(&self) -> Slot {
+        let mut free = self.pool.free();
+        let short = self.running.iter().copied().find(|&slot| {
+            let want = if self.slab.get(slot).state == State::Uniform { 1 } else { self.want(slot) };
+            let (kv_tokens, _) = self.progress(slot);
+            let growth = self.held(kv_tokens + want) - self.held(kv_tokens);
+            let reached = growth <= free;
+            free -= growth.min(free);
+            !reached
+        });
+        short.expect("somebody runs out of memory")
     }
 
     /// Gives every running request what it wants: `blocks` in all.

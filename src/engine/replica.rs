@@ -116,6 +116,8 @@ pub(super) struct Replica {
 
 /// More than any policy does that means to serve requests; small enough to end in seconds.
 const MAX_FRUITLESS: u32 = 1 << 16;
+/// The same for each request inside: where memory is short, thousands may lose theirs in one step.
+const MAX_FRUITLESS_EACH: u32 = 1 << 8;
 
 /// The clock after a step.
 pub(super) fn later(now: SimTime, duration: Span) -> Result<SimTime> {
@@ -347,11 +349,12 @@ impl Replica {
     /// Counts what a scheduler may do without end: evictions and wake-ups that nobody gains by.
     pub fn spend(&mut self, slot: Option<Slot>) -> Result<()> {
         self.fruitless += 1;
-        if self.fruitless < MAX_FRUITLESS {
+        let most =
+            MAX_FRUITLESS.saturating_add((self.outstanding() as u32).saturating_mul(MAX_FRUITLESS_EACH));
+        if self.fruitless < most {
             return Ok(());
         }
-        let rule =
-            format!("{MAX_FRUITLESS} evictions and idle wake-ups in a row got nobody a token: a livelock");
+        let rule = format!("{most} evictions and idle wake-ups in a row got nobody further: a livelock");
         Err(self.broken(slot, rule))
     }
 

@@ -1,12 +1,10 @@
 //! Rounds and tokens: what the `theory` preset takes.
 
+use crate::engine::ROUND_NS;
 use crate::error::{Error, Place, Result};
 use crate::ids::RequestId;
 use crate::time::SimTime;
 use crate::workload::{Outcome, Request, RequestSource};
-
-/// Nanoseconds of a round: one second.
-const ROUND_NS: u64 = 1_000_000_000;
 
 /// Requests that must arrive at the start of a round.
 pub(super) struct WholeRounds<'a>(pub &'a mut dyn RequestSource);

@@ -6,6 +6,7 @@
 mod edf;
 mod fcfs;
 mod hrrn;
+mod interval;
 mod least_slack;
 mod ljf;
 mod mlfq;
@@ -86,9 +87,10 @@ pub struct Evict {
 /// Memory that the running batch is short of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shortage {
-    /// KV blocks missing, at least 1.
+    /// KV blocks that the running requests miss in the coming step, at least 1. Where the step's tokens do
+    /// not reach all of them, those that the first request without its own misses.
     pub blocks: u64,
-    /// The request that could not grow.
+    /// The first request that could not grow.
     pub wanted_by: RequestId,
 }
 
@@ -155,8 +157,8 @@ pub trait Scheduler: Send {
         Admit::Preset
     }
 
-    /// Memory ran out under the running batch: fill `out` with who leaves, at least one. Asked again until
-    /// the request that could not grow can. Only if [`Scheduler::chooses_victims`].
+    /// The coming step does not fit into memory: fill `out` with who leaves, at least one. Asked before anybody
+    /// is admitted, and again until everybody who runs can grow. Only if [`Scheduler::chooses_victims`].
     fn victims(&mut self, need: Shortage, view: &View<'_>, out: &mut Vec<Evict>) {
         let _ = (need, view, out);
     }

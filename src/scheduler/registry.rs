@@ -103,4 +103,9 @@ const BUILTIN: &[Entry] = &[
     super::least_slack::ENTRY,
     super::mlfq::ENTRY,
     super::random::ENTRY,
+    super::interval::h_sf::ENTRY,
+    super::interval::mc_sf::ENTRY,
+    super::interval::a_max::ENTRY,
+    super::interval::a_min::ENTRY,
+    super::interval::a_ell::ENTRY,
 ];

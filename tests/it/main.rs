@@ -8,6 +8,7 @@ mod dynamo;
 mod engine;
 mod figures;
 mod hidden;
+mod interval;
 mod invariants;
 mod keys;
 mod latency;

@@ -1,0 +1,142 @@
+//! Interval schedulers in rounds: the parity vectors of interval.md 6, and what must hold of every run.
+
+use foretoken::engine::{RoundRequest, Rounds, run_rounds};
+use foretoken::error::Result;
+use foretoken::length::Belief;
+use foretoken::scheduler::{Params, Registry};
+
+/// Runs a scheduler with parameters; `h-sf` and `mc-sf` know the true lengths.
+fn run(
+    name: &str,
+    params: serde_json::Value,
+    seed: u64,
+    m: u64,
+    requests: &[RoundRequest],
+) -> Result<Rounds> {
+    let params: Params = serde_json::from_value(params).unwrap();
+    let registry = Registry::builtin();
+    let mut requests = requests.to_vec();
+    if ["h-sf", "mc-sf"].contains(&name) {
+        requests.iter_mut().for_each(|r| r.belief = Belief::Point(f64::from(r.output)));
+    }
+    run_rounds(&requests, m, name, &|| registry.make(name, &params, seed))
+}
+
+fn plain(name: &str, m: u64, requests: &[RoundRequest]) -> Rounds {
+    run(name, serde_json::json!({}), 0, m, requests).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+/// (arrival, prompt, output) with one interval for all.
+fn instance(rows: &[(u64, u32, u32)], (lo, hi): (u32, u32)) -> Vec<RoundRequest> {
+    let belief = Belief::Interval { lo, hi };
+    let one = |&(arrival, prompt, output): &(u64, u32, u32)| RoundRequest {
+        arrival,
+        prompt,
+        output,
+        belief: belief.clone(),
+    };
+    rows.iter().map(one).collect()
+}
+
+struct Vector {
+    m: u64,
+    requests: Vec<RoundRequest>,
+    /// Scheduler, total latency, completions, kills and tokens lost where they are stated.
+    expected: [(&'static str, u64, &'static [u64], Option<(u64, u64)>); 5],
+}
+
+fn burst(prompt: u32, outputs: &[u32], interval: (u32, u32)) -> Vec<RoundRequest> {
+    instance(&outputs.iter().map(|&o| (0, prompt, o)).collect::<Vec<_>>(), interval)
+}
+
+fn vectors() -> [Vector; 4] {
+    let none = Some((0, 0));
+    [
+        Vector {
+            m: 4,
+            requests: burst(0, &[2, 2, 3, 3], (1, 4)),
+            expected: [
+                ("h-sf", 16, &[2, 2, 5, 7], none),
+                ("mc-sf", 16, &[2, 2, 5, 7], none),
+                ("a-max", 23, &[2, 4, 7, 10], none),
+                ("a-min", 15, &[2, 4, 6, 3], Some((2, 2))),
+                ("a-ell", 27, &[3, 5, 8, 11], None),
+            ],
+        },
+        Vector {
+            m: 12,
+            requests: burst(1, &[6, 1, 4, 2, 5, 3], (1, 6)),
+            expected: [
+                ("h-sf", 24, &[9, 1, 4, 2, 5, 3], none),
+                ("mc-sf", 24, &[9, 1, 4, 2, 5, 3], none),
+                ("a-max", 50, &[6, 3, 7, 8, 13, 13], none),
+                ("a-min", 33, &[11, 1, 7, 2, 9, 3], Some((3, 10))),
+                ("a-ell", 52, &[7, 1, 7, 9, 14, 14], None),
+            ],
+        },
+        Vector {
+            m: 20,
+            requests: burst(2, &[8, 2, 2, 8, 2, 5, 3, 2], (2, 8)),
+            expected: [
+                ("h-sf", 39, &[10, 2, 2, 11, 2, 7, 3, 2], none),
+                ("mc-sf", 39, &[10, 2, 2, 11, 2, 7, 3, 2], none),
+                ("a-max", 75, &[8, 2, 4, 12, 8, 13, 13, 15], none),
+                ("a-min", 50, &[8, 2, 2, 8, 2, 13, 5, 10], Some((3, 4))),
+                ("a-ell", 66, &[12, 2, 2, 12, 2, 17, 15, 4], None),
+            ],
+        },
+        Vector {
+            m: 15,
+            requests: instance(&[(0, 3, 6), (0, 1, 2), (1, 2, 4), (2, 1, 6), (5, 4, 3), (9, 1, 2)], (2, 6)),
+            expected: [
+                ("h-sf", 27, &[6, 2, 5, 12, 8, 11], none),
+                ("mc-sf", 27, &[6, 2, 5, 12, 8, 11], none),
+                ("a-max", 35, &[6, 3, 7, 12, 11, 13], none),
+                ("a-min", 31, &[10, 2, 5, 8, 11, 12], Some((2, 5))),
+                ("a-ell", 48, &[10, 2, 10, 16, 15, 12], None),
+            ],
+        },
+    ]
+}
+
+#[test]
+fn the_parity_vectors_hold() {
+    for (i, v) in vectors().iter().enumerate() {
+        for (name, tel, completion, kills) in &v.expected {
+            let rounds = plain(name, v.m, &v.requests);
+            let at = format!("v{} {name}: {rounds:?}", i + 1);
+            assert_eq!(rounds.completion, *completion, "{at}");
+            assert_eq!(rounds.tel(&v.requests), *tel, "{at}");
+            assert!(rounds.peak_kv_tokens <= v.m, "{at}");
+            if let Some(kills) = kills {
+                assert_eq!((rounds.kills, rounds.tokens_lost), *kills, "{at}");
+            }
+        }
+    }
+}
+
+/// Ended probes are the kills of `a-ell`: one for each request longer than the lower bound.
+#[test]
+fn a_ell_counts_its_probes() {
+    for v in vectors() {
+        let lower = |r: &RoundRequest| match r.belief {
+            Belief::Interval { lo, .. } => lo,
+            _ => unreachable!("vectors have intervals"),
+        };
+        let long = v.requests.iter().filter(|r| r.output > lower(r));
+        let (kills, lost) = long.fold((0, 0), |(k, t), r| (k + 1, t + u64::from(lower(r))));
+        let rounds = plain("a-ell", v.m, &v.requests);
+        assert_eq!((rounds.kills, rounds.tokens_lost), (kills, lost));
+    }
+}
+
+/// Six long requests behind many short ones, most progress killed first: they kill each other for ever.
+#[test]
+fn a_livelock_is_an_error_that_names_the_scheduler() {
+    let outputs: Vec<u32> = std::iter::repeat_n(1, 194).chain([160; 6]).collect();
+    let requests = burst(96, &outputs, (1, 160));
+    let loops = run("a-min", serde_json::json!({ "tie": "most-progress" }), 0, 256, &requests);
+    let error = loops.unwrap_err().to_string();
+    assert!(error.contains("a-min") && error.contains("livelock"), "{error}");
+    assert_eq!(plain("a-min", 256, &requests).completion.len(), 200);
+}
