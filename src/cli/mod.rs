@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand. The only place that prints, and that reads a wall clock.
 #![allow(clippy::disallowed_methods, reason = "wall clock and terminal belong here")]
 
+mod compete;
 mod console;
 mod misc;
 mod profile;
@@ -37,6 +38,7 @@ enum Command {
     Replay(Box<replay::Args>),
     Verify(misc::VerifyArgs),
     Schedulers(schedulers::Args),
+    Compete(Box<compete::Args>),
     /// Look at traces, convert them, make them up, join two.
     Trace(trace::Args),
     /// List latency profiles, show one, build one from a model configuration.
@@ -79,6 +81,7 @@ fn dispatch(command: &Command, registry: &Registry, console: &Console) -> Result
         Command::Trace(args) => trace::run(args, console),
         Command::Profile(args) => profile::run(args, console),
         Command::Replay(args) => replay::run(args, registry, console),
+        Command::Compete(args) => compete::run(args, registry, console),
         Command::Verify(args) => misc::verify(args, registry, console),
         Command::Schedulers(args) => schedulers::run(args, registry, console),
         Command::Schema(args) => misc::schema(args, console),

@@ -116,8 +116,8 @@ pub fn run(args: &Args, registry: &Registry, console: &Console) -> Result<()> {
     Ok(())
 }
 
-/// The first Ctrl-C asks the replay to stop, which leaves nothing behind; the second ends the process.
-fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<()> {
+/// The first Ctrl-C asks the work to stop, which leaves nothing behind; the second ends the process.
+pub fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<()> {
     let progress = Arc::clone(progress);
     let stop = move || {
         if progress.interrupted.swap(true, Ordering::Relaxed) {

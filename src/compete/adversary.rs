@@ -2,7 +2,7 @@
 
 use super::family::shuffle;
 use super::instance::Instance;
-use super::machine::{Contender, HINDSIGHT, Machine};
+use super::machine::HINDSIGHT;
 use super::measure::{Match, Tick};
 use crate::error::Result;
 use crate::rng::Stream;
@@ -41,7 +41,7 @@ pub struct Worst {
 /// are as long as it; it is kept unless the ratio falls. Arrivals stay with their places.
 ///
 /// # Errors
-/// As [`Machine::outcome`].
+/// As [`super::Contender::rounds`].
 pub fn worst(game: &Match<'_>, start: &Instance, search: &Search, tick: &Tick<'_>) -> Result<Worst> {
     let climb = |restart| climb(game, start, search, restart, tick);
     let climbs: Vec<Worst> = (0..search.restarts.max(1)).into_par_iter().map(climb).collect::<Result<_>>()?;
@@ -57,16 +57,15 @@ fn climb(
     restart: u64,
     tick: &Tick<'_>,
 ) -> Result<Worst> {
-    let machine = Machine::rounds(game.kv_tokens)?;
     let mut stream = Stream::new(search.seed, 0, "compete-climb", restart);
     let mut instance = start.clone();
     if restart > 0 {
         scatter(&mut instance, game.kv_tokens, &mut stream);
     }
-    let mut ratio = ratio(game, &machine, &instance, search.seeds)?;
+    let mut ratio = ratio(game, &instance, search.seeds)?;
     for _ in 0..search.moves {
         let tried = moved(&instance, game.kv_tokens, &mut stream);
-        let there = self::ratio(game, &machine, &tried, search.seeds)?;
+        let there = self::ratio(game, &tried, search.seeds)?;
         tick()?;
         if there >= ratio {
             (instance, ratio) = (tried, there);
@@ -76,13 +75,12 @@ fn climb(
 }
 
 /// Mean ratio of the first scheduler to h-sf.
-fn ratio(game: &Match<'_>, machine: &Machine, instance: &Instance, seeds: u64) -> Result<f64> {
+fn ratio(game: &Match<'_>, instance: &Instance, seeds: u64) -> Result<f64> {
     let hindsight = SchedulerConfig::plain(HINDSIGHT);
-    let contender = |config| Contender { registry: game.registry, config, estimate: game.estimate };
     let mut sum = 0.0;
     for seed in 0..seeds.max(1) {
         let tel = |config| {
-            Ok(instance.tel(&machine.outcome(instance, &contender(config), seed)?.completion) as f64)
+            Ok(instance.tel(&game.contender(config).rounds(instance, game.kv_tokens, seed)?.completion) as f64)
         };
         sum += tel(&game.schedulers[0])? / tel(&hindsight)?;
     }

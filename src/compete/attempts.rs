@@ -1,12 +1,6 @@
-//! What a run did, attempt by attempt.
+//! Attempts at requests, and the memory that they hold together.
 
 use super::instance::Instance;
-use crate::engine::Sink;
-use crate::error::Result;
-use crate::record::{Event, EventKind, RequestRecord};
-
-/// Nanoseconds of a round: one second.
-pub(super) const ROUND_NS: u64 = 1_000_000_000;
 
 /// One try at a request, in rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,48 +11,6 @@ pub struct Attempt {
     pub start: u64,
     /// Round at whose start it is over; memory is held up to and including it.
     pub end: u64,
-}
-
-/// Collects attempts from the event log.
-#[derive(Default)]
-pub(super) struct Attempts {
-    /// Attempts that ended without an answer.
-    pub killed: Vec<Attempt>,
-    /// The last attempt of each request that completed.
-    pub finished: Vec<Attempt>,
-    /// Start of the attempt under way, ns, by request.
-    open: Vec<u64>,
-}
-
-impl Attempts {
-    pub fn of(requests: usize) -> Attempts {
-        Attempts { open: vec![0; requests], ..Attempts::default() }
-    }
-
-    fn close(&self, event: &Event) -> Attempt {
-        let job = event.request.0 as usize;
-        Attempt { job, start: self.open[job] / ROUND_NS, end: event.time.0 / ROUND_NS }
-    }
-}
-
-impl Sink for Attempts {
-    fn request(&mut self, _: RequestRecord) -> Result<()> {
-        Ok(())
-    }
-
-    fn wants_events(&self) -> bool {
-        true
-    }
-
-    fn event(&mut self, event: Event) -> Result<()> {
-        match event.kind {
-            EventKind::Admission => self.open[event.request.0 as usize] = event.time.0,
-            EventKind::Kill | EventKind::Preemption => self.killed.push(self.close(&event)),
-            EventKind::Finish => self.finished.push(self.close(&event)),
-            _ => {}
-        }
-        Ok(())
-    }
 }
 
 /// Most memory that `attempts` hold at any integer time, tokens: s + (t - p) each, for p < t <= end.

@@ -1,19 +1,19 @@
 //! Runs an instance through the engine: in rounds, or in seconds on a latency profile.
 
-use super::attempts::{Attempt, Attempts, ROUND_NS, peak_kv_tokens};
 use super::instance::{Instance, Job};
-use crate::engine::{self, ClusterConfig, EngineConfig, KvConfig, Preset, Setup};
+use crate::engine::{
+    self, ClusterConfig, EngineConfig, KvConfig, Preset, ROUND_NS, RoundRequest, Rounds, Setup, run_rounds,
+};
 use crate::error::{Error, Result};
 use crate::ids::{ReplicaId, RequestId};
 use crate::latency::Profile;
 use crate::length::Belief;
 use crate::predict::Predictor;
-use crate::record::RunTotals;
+use crate::record::RequestRecord;
 use crate::scenario::SchedulerConfig;
-use crate::scheduler::Registry;
+use crate::scheduler::{Registry, Scheduler};
 use crate::time::SimTime;
 use crate::workload::{Request, RequestSource, TrueLength, Visible};
-use serde::Serialize;
 
 /// Which number a scheduler that wants one gets to see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,10 +48,12 @@ const RESERVE_UPPER: [&str; 2] = ["a-max", "a-ell"];
 /// The benchmark: it knows every length.
 pub const HINDSIGHT: &str = "h-sf";
 
-/// What scheduler `name` is told about `job`.
-fn belief(name: &str, job: &Job, estimate: Estimate) -> Belief {
+/// What scheduler `name` is told about `job` on a replica of `kv_tokens`.
+fn belief(name: &str, job: &Job, estimate: Estimate, kv_tokens: u64) -> Belief {
     if SEE_INTERVALS.contains(&name) {
-        return Belief::Interval { lo: job.lower, hi: job.upper };
+        // An end that does not fit is never reached; who reserves it was refused before.
+        let room = kv_tokens.saturating_sub(u64::from(job.prompt)).min(u64::from(u32::MAX)) as u32;
+        return Belief::Interval { lo: job.lower, hi: job.upper.min(room) };
     }
     let estimate = if name == HINDSIGHT { Estimate::True } else { estimate };
     Belief::Point(f64::from(estimate.of(job)))
@@ -65,7 +67,45 @@ pub(super) fn reserved(name: &str, job: &Job, estimate: Estimate) -> u32 {
     if name == HINDSIGHT || SEE_INTERVALS.contains(&name) { job.output } else { estimate.of(job) }
 }
 
-/// The requests of an instance by arrival, ids being their places in the input.
+/// A scheduler and what it is told.
+#[derive(Clone, Copy)]
+pub struct Contender<'a> {
+    /// Where schedulers are made.
+    pub registry: &'a Registry,
+    /// Name, parameters, label.
+    pub config: &'a SchedulerConfig,
+    /// The number that it is told in place of a length, if it wants one.
+    pub estimate: Estimate,
+}
+
+impl Contender<'_> {
+    fn make(&self, seed: u64) -> Result<Box<dyn Scheduler>> {
+        self.registry.make(&self.config.name, &self.config.params, seed)
+    }
+
+    fn told(&self, instance: &Instance, kv_tokens: u64) -> Vec<Belief> {
+        let tell = |job| belief(&self.config.name, job, self.estimate, kv_tokens);
+        instance.jobs.iter().map(tell).collect()
+    }
+
+    /// Runs `instance` in rounds on `kv_tokens`, ties by `seed`.
+    ///
+    /// # Errors
+    /// As [`run_rounds`].
+    pub fn rounds(&self, instance: &Instance, kv_tokens: u64, seed: u64) -> Result<Rounds> {
+        let beliefs = self.told(instance, kv_tokens);
+        let request = |(job, belief): (&Job, Belief)| RoundRequest {
+            arrival: job.arrival.into(),
+            prompt: job.prompt,
+            output: job.output,
+            belief,
+        };
+        let requests: Vec<RoundRequest> = instance.jobs.iter().zip(beliefs).map(request).collect();
+        run_rounds(&requests, kv_tokens, &self.config.name, &|| self.make(seed))
+    }
+}
+
+/// The requests of an instance by arrival, a second per round, ids being their places in the input.
 struct Jobs(std::iter::Peekable<std::vec::IntoIter<Request>>);
 
 impl Jobs {
@@ -73,7 +113,8 @@ impl Jobs {
         let request = |(id, job): (usize, &Job)| {
             let arrival = SimTime(u64::from(job.arrival) * ROUND_NS);
             let id = RequestId(id as u32);
-            let visible = Visible { id, arrival, prompt_tokens: job.prompt, ..Visible::default() };
+            // An engine has no request without a prompt.
+            let visible = Visible { id, arrival, prompt_tokens: job.prompt.max(1), ..Visible::default() };
             Request { visible, truth: TrueLength::new(job.output), law: None, client_wait_ns: 0 }
         };
         let mut requests: Vec<Request> = instance.jobs.iter().enumerate().map(request).collect();
@@ -101,26 +142,12 @@ impl Predictor for Told {
     }
 }
 
-/// Where instances run.
+/// A replica with continuous batching (vllm-v1) and step times of a latency profile.
 #[derive(Clone, Debug)]
 pub struct Machine {
-    engine: EngineConfig,
+    profile: Profile,
     kv: KvConfig,
     kv_blocks: u64,
-    profile: Profile,
-}
-
-/// What a run in rounds left.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Outcome {
-    /// Completion times in input order, rounds.
-    pub completion: Vec<u64>,
-    /// Most memory held at any integer time, tokens.
-    pub peak_kv_tokens: u64,
-    /// Attempts that ended without an answer.
-    pub kills: u64,
-    /// Output tokens that they had produced.
-    pub tokens_lost: u64,
 }
 
 /// What a run in seconds left.
@@ -133,117 +160,44 @@ pub struct Timed {
 }
 
 impl Machine {
-    /// The rounds-and-tokens model on `kv_tokens`.
-    ///
-    /// # Errors
-    /// None in a sound build: the profile `unit` is part of it.
-    pub fn rounds(kv_tokens: u64) -> Result<Machine> {
-        let (engine, kv) = (EngineConfig::preset(Preset::Theory), KvConfig::preset(Preset::Theory));
-        Ok(Machine { engine, kv, kv_blocks: kv_tokens, profile: Profile::load("unit")? })
-    }
-
-    /// Continuous batching (vllm-v1) on latency profile `name`, with `kv_tokens` in whole blocks.
+    /// `kv_tokens` in whole blocks, timed by profile `name`.
     ///
     /// # Errors
     /// No such profile.
-    pub fn profile(name: &str, kv_tokens: u64) -> Result<Machine> {
-        let (engine, kv) = (EngineConfig::preset(Preset::VllmV1), KvConfig::preset(Preset::VllmV1));
+    pub fn new(name: &str, kv_tokens: u64) -> Result<Machine> {
+        let kv = KvConfig::preset(Preset::VllmV1);
         let kv_blocks = kv_tokens / u64::from(kv.block_tokens);
-        Ok(Machine { engine, kv, kv_blocks, profile: Profile::load(name)? })
-    }
-
-    fn run(
-        &self,
-        instance: &Instance,
-        contender: &Contender<'_>,
-        seed: u64,
-    ) -> Result<(RunTotals, Attempts, Vec<u64>)> {
-        let config = contender.config;
-        let capacity = self.kv_blocks * u64::from(self.kv.block_tokens);
-        let setup = Setup {
-            engine: &self.engine,
-            kv: &self.kv,
-            kv_blocks: self.kv_blocks,
-            cluster: &ClusterConfig::default(),
-            scheduler_name: &config.name,
-            scheduler: &|_: ReplicaId| contender.registry.make(&config.name, &config.params, seed),
-            profile_name: &self.profile.name,
-            model: &|_: ReplicaId| self.profile.model(capacity),
-            stepwise: false,
-            horizon: None,
-        };
-        let told = instance.jobs.iter().map(|job| belief(&config.name, job, contender.estimate)).collect();
-        let mut watcher = Watcher { attempts: Attempts::of(instance.jobs.len()), finish_ns: Vec::new() };
-        watcher.finish_ns.resize(instance.jobs.len(), None);
-        let totals = engine::run(&setup, &mut Jobs::of(instance), &mut Told(told), &mut watcher)?;
-        let finished: Option<Vec<u64>> = watcher.finish_ns.into_iter().collect();
-        let finished = finished.ok_or_else(|| {
-            Error::Usage(format!(
-                "{}: a request was left without its answer; give more memory",
-                config.label()
-            ))
-        })?;
-        Ok((totals, watcher.attempts, finished))
-    }
-
-    /// Runs `instance` in rounds.
-    ///
-    /// # Errors
-    /// A scheduler that breaks a rule or refuses a request.
-    pub fn outcome(&self, instance: &Instance, contender: &Contender<'_>, seed: u64) -> Result<Outcome> {
-        let (_, mut attempts, finished) = self.run(instance, contender, seed)?;
-        let length = |a: &Attempt| a.end - a.start;
-        let (kills, tokens_lost) = (attempts.killed.len() as u64, attempts.killed.iter().map(length).sum());
-        attempts.finished.append(&mut attempts.killed);
-        Ok(Outcome {
-            completion: finished.into_iter().map(|ns| ns / ROUND_NS).collect(),
-            peak_kv_tokens: peak_kv_tokens(instance, &attempts.finished),
-            kills,
-            tokens_lost,
-        })
+        Ok(Machine { profile: Profile::load(name)?, kv, kv_blocks })
     }
 
     /// Runs `instance` in seconds.
     ///
     /// # Errors
-    /// As [`Machine::outcome`], and the latency model's.
+    /// Of the scheduler or the latency model; a request that was rejected.
     pub fn timed(&self, instance: &Instance, contender: &Contender<'_>, seed: u64) -> Result<Timed> {
-        let (totals, _, finished) = self.run(instance, contender, seed)?;
-        let arrivals: u64 = instance.jobs.iter().map(|j| u64::from(j.arrival) * ROUND_NS).sum();
-        let total_ns: u128 = finished.iter().map(|&ns| u128::from(ns)).sum();
-        let mean_latency_s = (total_ns - u128::from(arrivals)) as f64 / finished.len() as f64 / 1e9;
+        let capacity = self.kv_blocks * u64::from(self.kv.block_tokens);
+        let setup = Setup {
+            engine: &EngineConfig::preset(Preset::VllmV1),
+            kv: &self.kv,
+            kv_blocks: self.kv_blocks,
+            cluster: &ClusterConfig::default(),
+            scheduler_name: &contender.config.name,
+            scheduler: &|_: ReplicaId| contender.make(seed),
+            profile_name: &self.profile.name,
+            model: &|_: ReplicaId| self.profile.model(capacity),
+            stepwise: false,
+            horizon: None,
+        };
+        let mut told = Told(contender.told(instance, capacity));
+        let mut records: Vec<RequestRecord> = Vec::new();
+        let totals = engine::run(&setup, &mut Jobs::of(instance), &mut told, &mut records)?;
+        let ended: Option<Vec<u64>> = records.iter().map(|r| r.e2e().map(|s| s.0)).collect();
+        let ended = ended.ok_or_else(|| {
+            let what = format!("{}: a request was rejected; give more memory", contender.config.label());
+            Error::Usage(what)
+        })?;
+        let total_ns: u128 = ended.iter().map(|&ns| u128::from(ns)).sum();
+        let mean_latency_s = total_ns as f64 / ended.len() as f64 / ROUND_NS as f64;
         Ok(Timed { mean_latency_s, energy_j: totals.energy_j })
-    }
-}
-
-/// A scheduler and what it is told.
-#[derive(Clone, Copy)]
-pub struct Contender<'a> {
-    /// Where schedulers are made.
-    pub registry: &'a Registry,
-    /// Name, parameters, label.
-    pub config: &'a SchedulerConfig,
-    /// The number that it is told in place of a length, if it wants one.
-    pub estimate: Estimate,
-}
-
-/// Keeps attempts and completion times.
-struct Watcher {
-    attempts: Attempts,
-    finish_ns: Vec<Option<u64>>,
-}
-
-impl engine::Sink for Watcher {
-    fn request(&mut self, record: crate::record::RequestRecord) -> Result<()> {
-        self.finish_ns[record.id.0 as usize] = record.finish.get().map(|t| t.0);
-        Ok(())
-    }
-
-    fn wants_events(&self) -> bool {
-        true
-    }
-
-    fn event(&mut self, event: crate::record::Event) -> Result<()> {
-        self.attempts.event(event)
     }
 }

@@ -2,8 +2,9 @@
 
 use super::bounds::volume_bound;
 use super::instance::Instance;
-use super::machine::{Contender, Estimate, HINDSIGHT, Machine, Outcome, reserved};
+use super::machine::{Contender, Estimate, HINDSIGHT, reserved};
 use super::optimum::{Schedule, optimum};
+use crate::engine::Rounds;
 use crate::error::{Error, Result};
 use crate::scenario::SchedulerConfig;
 use crate::scheduler::Registry;
@@ -67,11 +68,7 @@ pub struct Reference {
     pub known: Schedule,
 }
 
-impl<'a> Match<'a> {
-    fn contender(&self, config: &'a SchedulerConfig) -> Contender<'a> {
-        Contender { registry: self.registry, config, estimate: self.estimate }
-    }
-
+impl Match<'_> {
     /// Refuses what cannot be run, before anything is.
     ///
     /// # Errors
@@ -130,33 +127,32 @@ impl<'a> Match<'a> {
     /// Runs every scheduler on `instance` with ties of `seed`.
     ///
     /// # Errors
-    /// As [`Machine::outcome`]; a faulty answer of the solver.
+    /// As [`Contender::rounds`]; a faulty answer of the solver.
     pub fn play(&self, instance: &Instance, seed: u64, tick: &Tick<'_>) -> Result<(Vec<Entry>, Reference)> {
-        let machine = Machine::rounds(self.kv_tokens)?;
         let hindsight = SchedulerConfig::plain(HINDSIGHT);
-        let hsf = machine.outcome(instance, &self.contender_of(&hindsight), seed)?;
-        let run = |config: &'a SchedulerConfig| {
+        let hsf = self.contender(&hindsight).rounds(instance, self.kv_tokens, seed)?;
+        let run = |config: &SchedulerConfig| {
             let outcome = match config == &hindsight {
                 true => hsf.clone(),
-                false => machine.outcome(instance, &self.contender(config), seed)?,
+                false => self.contender(config).rounds(instance, self.kv_tokens, seed)?,
             };
             tick()?;
             Ok(outcome)
         };
-        let outcomes: Vec<Outcome> = self.schedulers.par_iter().map(run).collect::<Result<_>>()?;
+        let outcomes: Vec<Rounds> = self.schedulers.par_iter().map(run).collect::<Result<_>>()?;
         let reference = self.reference(instance, &hsf, &outcomes)?;
-        let entry = |(config, outcome): (&SchedulerConfig, Outcome)| {
+        let entry = |(config, outcome): (&SchedulerConfig, Rounds)| {
             entry(instance, config, seed, outcome, &reference)
         };
         let entries = self.schedulers.iter().zip(outcomes).map(entry).collect();
         Ok((entries, reference))
     }
 
-    fn contender_of<'b>(&'b self, config: &'b SchedulerConfig) -> Contender<'b> {
+    pub(super) fn contender<'b>(&'b self, config: &'b SchedulerConfig) -> Contender<'b> {
         Contender { registry: self.registry, config, estimate: self.estimate }
     }
 
-    fn reference(&self, instance: &Instance, hsf: &Outcome, outcomes: &[Outcome]) -> Result<Reference> {
+    fn reference(&self, instance: &Instance, hsf: &Rounds, outcomes: &[Rounds]) -> Result<Reference> {
         let schedules = std::iter::once(hsf).chain(outcomes);
         let schedules = schedules.map(|o| Schedule::of_completions(instance, &o.completion));
         let known = schedules.min_by_key(|s| s.tel(instance)).expect("h-sf is there");
@@ -200,7 +196,7 @@ fn entry(
     instance: &Instance,
     config: &SchedulerConfig,
     seed: u64,
-    outcome: Outcome,
+    outcome: Rounds,
     reference: &Reference,
 ) -> Entry {
     let tel = instance.tel(&outcome.completion);

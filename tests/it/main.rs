@@ -1,6 +1,7 @@
 //! The one integration test binary: a module per behaviour.
 
 mod cli;
+mod compete;
 mod contract;
 mod differential;
 mod docs;
