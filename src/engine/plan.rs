@@ -277,6 +277,8 @@ impl Replica {
                 if self.core.running.is_empty() {
                     world.log.left();
                     self.reject(slot, now, world)?;
+                    // Whoever was set aside for its sake gets another look.
+                    set_aside.drain(..).for_each(|key| self.core.queue.put_back(key));
                     continue;
                 }
                 self.core.queue.put_back(key);

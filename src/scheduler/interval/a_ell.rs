@@ -17,7 +17,7 @@ pub const ENTRY: Entry = Entry {
     params: || schemars::schema_for!(NoParams),
     make: |params, seed| {
         parse::<NoParams>(params)?;
-        Ok(Box::new(AEll { inner: Loop::new(Probe, seed), open: false, others: None }))
+        Ok(Box::new(AEll { inner: Loop::new(Probe, seed), open: false }))
     },
 };
 
@@ -45,22 +45,6 @@ struct AEll {
     inner: Loop<Probe>,
     /// Whether survivors are served: from the first time at which nobody else waits or runs.
     open: bool,
-    /// Whether somebody waited who is not parked, as of a planning point.
-    others: Option<(SimTime, u64, bool)>,
-}
-
-impl AEll {
-    /// Whether somebody in the queue is not parked.
-    fn others_wait(&mut self, view: &View<'_>) -> bool {
-        match self.others {
-            Some((now, steps, any)) if (now, steps) == (view.now, view.steps) => any,
-            _ => {
-                let any = view.waiting().any(|r| !is_parked(r.belief, ended(&r)));
-                self.others = Some((view.now, view.steps, any));
-                any
-            }
-        }
-    }
 }
 
 /// A running request that is being probed.
@@ -82,7 +66,7 @@ impl Scheduler for AEll {
         if self.open || !is_parked(r.belief, ended(r)) {
             return self.inner.admit(r, view);
         }
-        if self.others_wait(view) {
+        if view.waiting().any(|other| !is_parked(other.belief, ended(&other))) {
             return Admit::Skip;
         }
         if view.running_len() > 0 {
@@ -121,9 +105,6 @@ impl Scheduler for AEll {
 
     fn notice(&mut self, what: &Notice<'_>) {
         self.inner.notice(what);
-        if matches!(what, Notice::Evicted(..)) {
-            self.others = None;
-        }
     }
 
     fn refuses(&self, r: &Waiting<'_>) -> Option<&'static str> {

@@ -4,7 +4,7 @@ use super::{Lengths, Loop, Overdue, Running, Tie, interval};
 use crate::length::Belief;
 use crate::scheduler::{Entry, parse};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// This scheduler's entry in the list.
 pub const ENTRY: Entry = Entry {
@@ -29,7 +29,7 @@ struct Params {
 }
 
 /// The bound that orders eviction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Bound {
     /// Rewritten only when its request is killed.

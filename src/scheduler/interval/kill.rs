@@ -4,12 +4,12 @@ use super::Lengths;
 use crate::scheduler::{Evict, Requeue, Running, View};
 use crate::time::SimTime;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// Who goes first of running requests with equal bounds; what is still equal goes newest first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Tie {
     /// A hash of seed, round and request: the only rule here whose ratio grows like a logarithm.
@@ -17,7 +17,7 @@ pub(super) enum Tie {
     Random,
     /// The newest.
     Index,
-    /// Who has produced most. It can loop for ever.
+    /// Who has produced most. Two of equal bounds may take turns at this for ever, which ends the run.
     MostProgress,
 }
 

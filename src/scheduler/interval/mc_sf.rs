@@ -4,7 +4,7 @@ use super::{Lengths, Loop, Waiting, interval, needs_interval};
 use crate::length::Belief;
 use crate::scheduler::{Entry, parse};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// This scheduler's entry in the list.
 pub const ENTRY: Entry = Entry {
@@ -36,7 +36,7 @@ struct Params {
 }
 
 /// Which length of an interval counts.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Estimate {
     /// The predicted length: a point as it is, the middle of an interval, the median of a law; rounded.
@@ -51,7 +51,7 @@ enum Estimate {
 }
 
 /// Who leaves when memory runs out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Clear {
     /// As few as must, by ascending lower bound, ties at random.

@@ -7,10 +7,10 @@ use super::{Lengths, ended};
 use crate::scheduler::{KvView, Running, View, Waiting};
 use crate::time::SimTime;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// When a running request that has outlived its estimate is assumed to end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Overdue {
     /// After the next round: it certainly needs one more token.

@@ -48,8 +48,17 @@ impl Case {
                 .map(|v| format!("{}={}", self.key, v.split(';').next().unwrap()))
                 .collect();
         }
-        if self.key == "schedulers[].params{hrrn}.service" {
-            return vec![format!("{}=output", self.key), format!("{}=input", self.key)];
+        if let Some((_, param)) =
+            self.key.strip_prefix("schedulers[].params{").and_then(|k| k.split_once("}."))
+        {
+            let quoted = |v: &&str| {
+                let (_, rest) = v.split_once(&format!("{param}=\""))?;
+                Some(format!("{}={}", self.key, rest.split('"').next()?))
+            };
+            let listed: Vec<String> = self.values.iter().filter_map(quoted).collect();
+            if !listed.is_empty() {
+                return listed;
+            }
         }
         vec![self.key.to_string()]
     }
@@ -97,6 +106,9 @@ const fn shown(key: &'static str, values: &'static [&'static str]) -> Case {
 }
 
 const SJF: &str = "schedulers=[{name=\"sjf\"}]";
+/// Intervals of two classes, seats for all, and memory for few.
+const CLASSES: &str = "predictor.kind=binned;predictor.edges=[40];predictor.confusion=[[1,0],[0,1]];\
+                       predictor.cap=100;engine.max_seqs=30";
 const POISSON: &str = "workload.arrivals.kind=poisson;workload.rate_rps=50";
 
 pub const CASES: &[Case] = &[
@@ -358,6 +370,49 @@ pub const CASES: &[Case] = &[
         "schedulers[].params{mlfq}.levels",
         "engine.max_seqs=2",
         &["name=\"mlfq\",params={quantum_tokens=8}", "name=\"mlfq\",params={quantum_tokens=8,levels=2}"],
+    ),
+    run(
+        "schedulers[].params{a-min}.bound",
+        CLASSES,
+        &["name=\"a-min\",params={bound=\"stored\"}", "name=\"a-min\",params={bound=\"running\"}"],
+    ),
+    run(
+        "schedulers[].params{a-min}.tie",
+        CLASSES,
+        &[
+            "name=\"a-min\",params={tie=\"random\"}",
+            "name=\"a-min\",params={tie=\"index\"}",
+            "name=\"a-min\",params={tie=\"most-progress\"}",
+        ],
+    ),
+    run(
+        "schedulers[].params{a-min}.projection",
+        CLASSES,
+        &[
+            "name=\"a-min\",params={projection=\"running\"}",
+            "name=\"a-min\",params={projection=\"hold\"}",
+            "name=\"a-min\",params={projection=\"literal\"}",
+        ],
+    ),
+    run(
+        "schedulers[].params{mc-sf}.estimate",
+        "predictor.kind=law;engine.max_seqs=30",
+        &[
+            "name=\"mc-sf\",params={estimate=\"point\"}",
+            "name=\"mc-sf\",params={estimate=\"lower\"}",
+            "name=\"mc-sf\",params={estimate=\"upper\"}",
+            "name=\"mc-sf\",params={estimate=\"mid\"}",
+        ],
+    ),
+    run(
+        "schedulers[].params{mc-sf}.reserve",
+        "predictor.kind=law;engine.max_seqs=30",
+        &["name=\"mc-sf\"", "name=\"mc-sf\",params={reserve=0.4}"],
+    ),
+    run(
+        "schedulers[].params{mc-sf}.clear",
+        "predictor.kind=law;engine.max_seqs=30",
+        &["name=\"mc-sf\",params={clear=\"few\"}", "name=\"mc-sf\",params={clear=\"all\"}"],
     ),
     Case { key: "load.rates_rps", given: "", values: &["[10, 20]", "[10, 40]"], outcome: Outcome::Figures },
     shown("metrics.percentiles", &["linear", "mlperf", "nearest"]),
