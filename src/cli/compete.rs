@@ -125,7 +125,8 @@ pub fn run(args: &Args, registry: &Registry, console: &Console) -> Result<()> {
 }
 
 fn compete(args: &Args, registry: &Registry, console: &Console) -> Result<()> {
-    let kv_tokens = args.kv_tokens.ok_or_else(|| Error::Usage("--kv-tokens M: give the memory, tokens".into()))?;
+    let kv_tokens =
+        args.kv_tokens.ok_or_else(|| Error::Usage("--kv-tokens M: give the memory, tokens".into()))?;
     let schedulers = args.schedulers(registry)?;
     let game =
         Match { registry, schedulers: &schedulers, estimate: args.estimate.into(), kv_tokens, exact: true };
@@ -146,7 +147,8 @@ fn compete(args: &Args, registry: &Registry, console: &Console) -> Result<()> {
     let played = game.series(&|seed| instances.of(seed), seeds, &|| work.tick());
     drop(work);
     let (entries, references) = played?;
-    let bounds = args.bounds.then(|| show::bounds(&game, &|seed| instances.of(seed), &references)).transpose()?;
+    let bounds =
+        args.bounds.then(|| show::bounds(&game, &|seed| instances.of(seed), &references)).transpose()?;
     show::entries(kv_tokens, &entries, bounds, None, console)
 }
 
@@ -244,13 +246,19 @@ impl Args {
             return Ok(Instances::Fixed(Instance::read(file, kv_tokens)?));
         }
         let family = self.family.as_deref().ok_or_else(|| {
-            Error::Usage("give --instance FILE, --family NAME or --study NAME; see `foretoken compete --help`".into())
+            Error::Usage(
+                "give --instance FILE, --family NAME or --study NAME; see `foretoken compete --help`".into(),
+            )
         })?;
-        Ok(Instances::Drawn(self.recipe(family, self.requests.unwrap_or(1000), self.prompt.unwrap_or(0))?, kv_tokens))
+        Ok(Instances::Drawn(
+            self.recipe(family, self.requests.unwrap_or(1000), self.prompt.unwrap_or(0))?,
+            kv_tokens,
+        ))
     }
 
     fn recipe(&self, family: &str, requests: u32, prompt: u32) -> Result<Recipe> {
-        let intervals = self.intervals.as_deref().map_or(Ok(Intervals::Family), |text| kind("--intervals", text))?;
+        let intervals =
+            self.intervals.as_deref().map_or(Ok(Intervals::Family), |text| kind("--intervals", text))?;
         let law = Arc::new(kind::<Family>("--family", family)?.law()?);
         let order = match self.order {
             None | Some(OrderArg::Random | OrderArg::Adversarial) => Order::Random,

@@ -80,7 +80,8 @@ fn ratio(game: &Match<'_>, instance: &Instance, seeds: u64) -> Result<f64> {
     let mut sum = 0.0;
     for seed in 0..seeds.max(1) {
         let tel = |config| {
-            Ok(instance.tel(&game.contender(config).rounds(instance, game.kv_tokens, seed)?.completion) as f64)
+            Ok(instance.tel(&game.contender(config).rounds(instance, game.kv_tokens, seed)?.completion)
+                as f64)
         };
         sum += tel(&game.schedulers[0])? / tel(&hindsight)?;
     }

@@ -25,6 +25,27 @@ pub enum Benchmark {
     Optimum,
 }
 
+impl Trust {
+    /// In a word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Trust::Stated => "stated",
+            Trust::Recalled => "recalled",
+            Trust::Derived => "derived",
+        }
+    }
+}
+
+impl Benchmark {
+    /// In a word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Benchmark::Hindsight => "h-sf",
+            Benchmark::Optimum => "optimum",
+        }
+    }
+}
+
 /// A bound on a competitive ratio.
 #[derive(Clone, Copy, Debug)]
 pub struct Bound {

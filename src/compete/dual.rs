@@ -81,48 +81,67 @@ fn unfinished(instance: &Instance, known: &Schedule) -> Vec<f64> {
     (0..=last).map(|t| (ends.len() - ends.partition_point(|&end| end < t)) as f64).collect()
 }
 
+/// What memory costs at given prices.
+pub(super) struct Tariff {
+    /// Sums of p[t], and of t·p[t], up to t.
+    sums: Vec<f64>,
+    moments: Vec<f64>,
+}
+
+impl Tariff {
+    pub fn new(prices: &[f64]) -> Tariff {
+        let (mut sum, mut moment) = (0.0, 0.0);
+        let (mut sums, mut moments) = (Vec::with_capacity(prices.len()), Vec::with_capacity(prices.len()));
+        for (t, p) in prices.iter().enumerate() {
+            (sum, moment) = (sum + p, moment + t as f64 * p);
+            sums.push(sum);
+            moments.push(moment);
+        }
+        Tariff { sums, moments }
+    }
+
+    /// Last integer time with a price.
+    fn end(&self) -> usize {
+        self.sums.len() - 1
+    }
+
+    /// Latency plus memory of one of `group` that starts at `start`.
+    pub fn cost(&self, group: &Group, start: u64) -> f64 {
+        let end = self.end();
+        let (from, to) = ((start as usize).min(end), ((start + group.output) as usize).min(end));
+        let (tokens, moment) = (self.sums[to] - self.sums[from], self.moments[to] - self.moments[from]);
+        let memory = moment + (group.prompt as f64 - start as f64) * tokens;
+        (start + group.output - group.arrival) as f64 + memory
+    }
+
+    /// The cheapest start of `group` and its cost. Beyond the last price waiting only costs.
+    pub fn cheapest(&self, group: &Group) -> (f64, u64) {
+        let last = group.arrival.max(self.end() as u64);
+        let costs = (group.arrival..=last).map(|start| (self.cost(group, start), start));
+        costs.fold((f64::INFINITY, 0), |best, next| if next.0 < best.0 { next } else { best })
+    }
+}
+
 /// The right side of the bound at `prices`, and the memory that the cheapest starts hold.
 fn priced(groups: &[Group], kv_tokens: u64, prices: &[f64]) -> (f64, Vec<f64>) {
-    let end = prices.len() - 1;
-    // Sums of p[t] and t·p[t] up to t.
-    let (mut sums, mut moments) = (Vec::with_capacity(end + 1), Vec::with_capacity(end + 1));
-    let (mut sum, mut moment) = (0.0, 0.0);
-    for (t, p) in prices.iter().enumerate() {
-        (sum, moment) = (sum + p, moment + t as f64 * p);
-        sums.push(sum);
-        moments.push(moment);
-    }
-    let mut value = -(kv_tokens as f64) * sum;
-    // Memory as second differences: each start adds a ramp from s + 1 to s + o.
-    let (mut level, mut slope) = (vec![0.0; end + 3], vec![0.0; end + 3]);
-    for &Group { arrival, prompt, output, ref members } in groups {
-        let mut cheapest = (f64::INFINITY, 0);
-        // Beyond the last price waiting only costs.
-        for start in arrival..=arrival.max(end as u64) {
-            let (from, to) = ((start as usize).min(end), ((start + output) as usize).min(end));
-            let memory =
-                moments[to] - moments[from] + (prompt as f64 - start as f64) * (sums[to] - sums[from]);
-            let cost = (start + output - arrival) as f64 + memory;
-            if cost < cheapest.0 {
-                cheapest = (cost, start);
-            }
-        }
-        let (cost, start) = cheapest;
-        let count = members.len() as f64;
+    let tariff = Tariff::new(prices);
+    let end = tariff.end();
+    let mut value = -(kv_tokens as f64) * tariff.sums[end];
+    // Each start adds a ramp from s + 1 to s + o: what joins and leaves at t, and how many.
+    let (mut level, mut slope) = (vec![0.0; end + 2], vec![0.0; end + 2]);
+    for group in groups {
+        let (cost, start) = tariff.cheapest(group);
+        let count = group.members.len() as f64;
         value += count * cost;
-        let first = (start as usize + 1).min(end + 1);
-        let after = ((start + output) as usize + 1).min(end + 1);
-        if first < after {
-            level[first] += count * (prompt as f64 - start as f64);
-            slope[first] += count;
-            level[after] -= count * (prompt as f64 - start as f64);
-            slope[after] -= count;
-        }
+        let base = count * (group.prompt as f64 - start as f64);
+        let at = |t: u64| (t as usize + 1).min(end + 1);
+        let (first, after) = (at(start), at(start + group.output));
+        (level[first], slope[first]) = (level[first] + base, slope[first] + count);
+        (level[after], slope[after]) = (level[after] - base, slope[after] - count);
     }
     let (mut base, mut live) = (0.0, 0.0);
     let held = (0..=end).map(|t| {
-        base += level[t];
-        live += slope[t];
+        (base, live) = (base + level[t], live + slope[t]);
         base + live * t as f64
     });
     (value, held.collect())

@@ -67,6 +67,11 @@ pub(super) fn reserved(name: &str, job: &Job, estimate: Estimate) -> u32 {
     if name == HINDSIGHT || SEE_INTERVALS.contains(&name) { job.output } else { estimate.of(job) }
 }
 
+/// Whether what scheduler `name` is told depends on intervals.
+pub fn reads_intervals(name: &str, estimate: Estimate) -> bool {
+    SEE_INTERVALS.contains(&name) || (name != HINDSIGHT && estimate != Estimate::True)
+}
+
 /// A scheduler and what it is told.
 #[derive(Clone, Copy)]
 pub struct Contender<'a> {
@@ -113,8 +118,7 @@ impl Jobs {
         let request = |(id, job): (usize, &Job)| {
             let arrival = SimTime(u64::from(job.arrival) * ROUND_NS);
             let id = RequestId(id as u32);
-            // An engine has no request without a prompt.
-            let visible = Visible { id, arrival, prompt_tokens: job.prompt.max(1), ..Visible::default() };
+            let visible = Visible { id, arrival, prompt_tokens: job.prompt, ..Visible::default() };
             Request { visible, truth: TrueLength::new(job.output), law: None, client_wait_ns: 0 }
         };
         let mut requests: Vec<Request> = instance.jobs.iter().enumerate().map(request).collect();
@@ -173,8 +177,12 @@ impl Machine {
     /// Runs `instance` in seconds.
     ///
     /// # Errors
-    /// Of the scheduler or the latency model; a request that was rejected.
+    /// A request without a prompt, which no engine has; of the scheduler or the latency model; a request that was
+    /// rejected.
     pub fn timed(&self, instance: &Instance, contender: &Contender<'_>, seed: u64) -> Result<Timed> {
+        if instance.jobs.iter().any(|job| job.prompt == 0) {
+            return Err(Error::Usage("--profile: a prompt has at least 1 token there; give --prompt".into()));
+        }
         let capacity = self.kv_blocks * u64::from(self.kv.block_tokens);
         let setup = Setup {
             engine: &EngineConfig::preset(Preset::VllmV1),

@@ -14,6 +14,7 @@ mod lengths;
 mod machine;
 mod measure;
 mod optimum;
+pub mod studies;
 
 pub use adversary::{Search, Worst, worst};
 pub use attempts::{Attempt, peak_kv_tokens};
@@ -21,6 +22,6 @@ pub use bounds::{BOUNDS, Benchmark, Bound, Trust, a_ell_two_point, a_max_two_poi
 pub use dual::{DualBound, dual_bound, proven};
 pub use family::{Family, Intervals, Law, Order, Recipe};
 pub use instance::{COLUMNS, Instance, Job};
-pub use machine::{Contender, Estimate, HINDSIGHT, Machine, Timed};
+pub use machine::{Contender, Estimate, HINDSIGHT, Machine, Timed, reads_intervals};
 pub use measure::{Entry, Match, Reference, Tick};
 pub use optimum::{MOST_RELAXED, MOST_VARIABLES, Schedule, optimum, relaxation};

@@ -47,7 +47,8 @@ fn world(seed: u64, most: u64, equal_prompts: bool, online: bool) -> (u64, Insta
         let (lower, upper) = (a.min(b), a.max(b));
         let output = lower + s.below(upper - lower + 1);
         let arrival = if online { s.below(20) } else { 0 };
-        let [arrival, prompt, output, lower, upper] = [arrival, prompt, output, lower, upper].map(|v| v as u32);
+        let [arrival, prompt, output, lower, upper] =
+            [arrival, prompt, output, lower, upper].map(|v| v as u32);
         Job { arrival, prompt, output, lower, upper }
     };
     (m, Instance { jobs: (0..n).map(job).collect() })

@@ -2,9 +2,7 @@
 
 use super::plain::{self, Policy};
 use super::{instance, world};
-use foretoken::compete::{
-    Instance, Schedule, dual_bound, optimum, proven, relaxation, volume_bound,
-};
+use foretoken::compete::{Instance, Schedule, dual_bound, optimum, proven, relaxation, volume_bound};
 
 fn hindsight(instance: &Instance, m: u64) -> Schedule {
     let run = plain::run(instance, m, &Policy::hindsight(instance));
@@ -50,20 +48,27 @@ fn the_program_agrees_with_trying_everything() {
 
 #[test]
 fn lower_bounds_lie_below_the_optimum_in_order() {
-    let mut tight = 0;
+    let (mut tight, mut tried) = (0, 0);
     for seed in 0..120 {
         let (m, instance) = world(9000 + seed, 6, true, seed % 2 == 0);
         let known = hindsight(&instance, m);
         let opt = optimum(&instance, m, &known).unwrap().map_or(known.tel(&instance), |s| s.tel(&instance));
+        if known.tel(&instance) > 60 {
+            continue;
+        }
         let relaxed = relaxation(&instance, m, &known).expect("small enough");
         let dual = dual_bound(&instance, m, &known);
         let at = format!("M={m} opt {opt} relaxed {relaxed} dual {}\n{}", dual.value, instance.csv());
         assert!(dual.value <= relaxed + 1e-6 && relaxed <= opt as f64 + 1e-6, "{at}");
         assert!(volume_bound(&instance, m).is_none_or(|v| v <= opt as f64 + 1e-9), "{at}");
         assert_eq!(dual.value, proven(&instance, m, &dual.prices), "{at}");
+        tried += 1;
         tight += u32::from(dual.value >= 0.97 * relaxed);
     }
-    assert!(tight >= 100, "the prices reach the relaxation on {tight} of 120");
+    assert!(
+        tried > 60 && tight * 10 >= tried * 9,
+        "the prices come near the relaxation on {tight} of {tried}"
+    );
 }
 
 #[test]

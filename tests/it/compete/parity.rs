@@ -84,7 +84,11 @@ fn the_plain_reference_holds_the_vectors() {
             [Policy::hindsight(&instance), Policy::max(&instance), Policy::min(), Policy::Ell];
         for (policy, (name, tel, completion)) in [hsf, max, min, ell].iter().zip(expected) {
             let run = plain::run(&instance, m, policy);
-            assert_eq!((instance.tel(&run.completion), run.completion.as_slice()), (tel, completion), "{name}");
+            assert_eq!(
+                (instance.tel(&run.completion), run.completion.as_slice()),
+                (tel, completion),
+                "{name}"
+            );
             if name == "a-min" {
                 assert_eq!((run.kills, run.tokens_lost), kills);
             }
@@ -99,8 +103,10 @@ fn the_command_holds_the_vectors() {
         let file = dir.path().join("i.csv");
         std::fs::write(&file, instance.csv()).unwrap();
         let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_foretoken"));
-        let command = command.args(["compete", "--format", "json", "--scheduler", "h-sf,a-max,a-min,a-ell,mc-sf"]);
-        let output = command.arg("--kv-tokens").arg(m.to_string()).arg("--instance").arg(&file).output().unwrap();
+        let command =
+            command.args(["compete", "--format", "json", "--scheduler", "h-sf,a-max,a-min,a-ell,mc-sf"]);
+        let output =
+            command.arg("--kv-tokens").arg(m.to_string()).arg("--instance").arg(&file).output().unwrap();
         let printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!((&printed["schema"], &printed["kv_tokens"]), (&json!(1), &json!(m)));
         let results = printed["results"].as_array().unwrap();

@@ -24,7 +24,6 @@ pub enum Bound {
 pub enum Tie {
     Random,
     Index,
-    MostProgress,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -128,7 +127,12 @@ impl State<'_> {
     }
 
     /// The longest prefix of `line` that fits.
-    fn admit(&mut self, line: &[usize], estimate: &dyn Fn(&State<'_>, usize) -> u64, end: &dyn Fn(&State<'_>, usize) -> u64) {
+    fn admit(
+        &mut self,
+        line: &[usize],
+        estimate: &dyn Fn(&State<'_>, usize) -> u64,
+        end: &dyn Fn(&State<'_>, usize) -> u64,
+    ) {
         for &i in line {
             if !self.fits(i, estimate(self, i), &|j| end(self, j)) {
                 return;
@@ -199,7 +203,6 @@ fn evict(state: &mut State<'_>, bound: Bound, tie: Tie, seed: u64) {
                 (sum % 65_521) as u64
             }
             Tie::Index => 0,
-            Tie::MostProgress => u64::MAX - progress(state, i),
         };
         (b, first, n_minus(i))
     });
