@@ -183,6 +183,10 @@ impl Scheduler for Reranked {
         self.0.rank(r, now)
     }
 
+    fn reorders(&mut self, view: &View<'_>) -> bool {
+        self.0.reorders(view)
+    }
+
     fn admit(&mut self, r: &Waiting<'_>, view: &View<'_>) -> Admit {
         self.0.admit(r, view)
     }

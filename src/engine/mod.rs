@@ -292,6 +292,7 @@ impl<'a> Cluster<'a> {
             }
             sums.computed_tokens += s.computed_tokens;
             sums.wasted_tokens += s.wasted_tokens;
+            sums.intervals.add(s.intervals);
         }
         RunTotals {
             arrived: self.arrived,
@@ -308,6 +309,7 @@ impl<'a> Cluster<'a> {
             itl: log.itl,
             computed_tokens: sums.computed_tokens,
             wasted_tokens: sums.wasted_tokens,
+            intervals: sums.intervals,
             peak_requests: log.peak_inside,
             peak_output_tokens: log.peak_tokens,
             at_peak_s: sums.at_peak_s,

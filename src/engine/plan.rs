@@ -243,7 +243,8 @@ impl Replica {
     }
 
     fn rerank(&mut self, now: SimTime) -> Result<()> {
-        if !self.core.queue.is_dynamic() {
+        let view = View::new(now, self.core.id, self.core.sums.steps, &self.core);
+        if !self.scheduler.reorders(&view) && !self.core.queue.is_dynamic() {
             return Ok(());
         }
         let Core { queue, slab, .. } = &mut self.core;

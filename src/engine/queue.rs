@@ -67,11 +67,14 @@ impl Queue {
         }
     }
 
-    /// Ranks everyone again (dynamic order only).
+    /// Ranks everyone again.
     pub fn rerank(&mut self, mut rank: impl FnMut(Slot) -> f64) {
-        for key in self.list.iter_mut().filter(|k| k.front == u64::MAX) {
+        let mut heap = std::mem::take(&mut self.heap).into_vec();
+        let keys = heap.iter_mut().map(|Reverse(key)| key).chain(&mut self.list);
+        for key in keys.filter(|k| k.front == u64::MAX) {
             key.rank = ordered(rank(key.slot));
         }
+        self.heap = heap.into();
     }
 
     /// The best place.

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::ids::ReplicaId;
 use crate::kv::BlockPool;
 use crate::latency::{Chunk, LatencyModel, Needs, StepShape};
-use crate::record::{Event, EventKind, Status};
+use crate::length::Belief;
+use crate::record::{Event, EventKind, IntervalCounts, Status};
 use crate::scheduler::{How, KvView, Notice, Running, Scheduler, ViewSource, Waiting};
 use crate::time::{SimTime, Span};
 use crate::workload::Outcome;
@@ -33,6 +34,7 @@ pub(super) struct Sums {
     pub at_peak_s: Option<[f64; 2]>,
     pub computed_tokens: u64,
     pub wasted_tokens: u64,
+    pub intervals: IntervalCounts,
 }
 
 impl Sums {
@@ -517,6 +519,9 @@ impl Replica {
         let lockstep = self.core.engine.step == StepKind::Lockstep;
         let core = &mut self.core;
         let live = core.slab.get_mut(slot);
+        if let Belief::Interval { lo, hi } = live.belief {
+            core.sums.intervals.count(lo, hi, live.record.output_tokens);
+        }
         live.record.status = Status::Completed;
         live.record.finish = now.into();
         live.state = State::Padded;

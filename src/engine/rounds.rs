@@ -6,7 +6,7 @@ use crate::ids::RequestId;
 use crate::latency::{LatencyModel, StepShape};
 use crate::length::Belief;
 use crate::predict::Predictor;
-use crate::record::{RequestRecord, Status, StepRecord};
+use crate::record::{IntervalCounts, RequestRecord, Status, StepRecord};
 use crate::scheduler::Scheduler;
 use crate::time::{SimTime, Span};
 use crate::workload::{Request, RequestSource, TrueLength, Visible};
@@ -39,6 +39,8 @@ pub struct Rounds {
     pub kills: u64,
     /// Output tokens of those attempts.
     pub tokens_lost: u64,
+    /// Outputs outside the interval that was believed in.
+    pub intervals: IntervalCounts,
 }
 
 impl Rounds {
@@ -82,7 +84,7 @@ pub fn run_rounds(
     let mut source = Instance { requests, order, next: 0 };
     let mut outcome = Outcome { requests, rounds: Rounds::default() };
     outcome.rounds.completion = vec![0; requests.len()];
-    run(&setup, &mut source, &mut Given(requests), &mut outcome)?;
+    outcome.rounds.intervals = run(&setup, &mut source, &mut Given(requests), &mut outcome)?.intervals;
     Ok(outcome.rounds)
 }
 

@@ -1,5 +1,6 @@
 //! Output lengths: what may be believed about them.
 
 mod belief;
+mod student;
 
 pub use belief::{Belief, LogT};

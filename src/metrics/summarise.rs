@@ -105,6 +105,7 @@ pub fn summarise(run: &RunRecord<'_>, options: &SummaryOptions<'_>) -> Result<Su
             .map(|trim| steady_state(&completed, trim, (from, to), convention))
             .transpose()?,
         prediction: prediction_error(requests),
+        intervals: Some(totals.intervals).filter(|i| i.given > 0),
         energy_j: totals.energy_j,
         j_per_output_token: totals.energy_j.filter(|_| output_tokens > 0).map(|j| j / output_tokens as f64),
         percentile_convention: convention,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::metrics::distribution::null_is_nan;
 use crate::metrics::{Distribution, OutputQuartile, SloReport};
-use crate::record::PercentileConvention;
+use crate::record::{IntervalCounts, PercentileConvention};
 
 /// One run in numbers (`"schema": 1`). Latencies are over completed requests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,6 +80,9 @@ pub struct Summary {
     /// How far beliefs were off, where there were beliefs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prediction: Option<PredictionError>,
+    /// Requests served under an interval of lengths, and those whose output it missed; absent without intervals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intervals: Option<IntervalCounts>,
     /// Energy of all steps, J; absent without a power model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub energy_j: Option<f64>,

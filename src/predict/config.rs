@@ -2,6 +2,7 @@
 
 use super::binned::Binned;
 use super::file::FromFile;
+use super::interval::{Around, Classes, One, Quantiles};
 use super::noisy::Noisy;
 use super::{Law, Nothing, Oracle, Predictor};
 use crate::error::{Error, Place, Result};
@@ -55,6 +56,40 @@ pub enum PredictorConfig {
         /// Largest length, the end of the last class.
         cap: u32,
     },
+    /// One interval for all.
+    Interval {
+        /// Smallest length, tokens, at least 1.
+        lower: u32,
+        /// Largest length, tokens.
+        upper: u32,
+    },
+    /// Classes of equal width: 1..=width, width+1..=2 width, and so on; the belief is the true length's class.
+    IntervalClasses {
+        /// Lengths in a class.
+        width: u32,
+    },
+    /// An interval around the true length o: (1-x) o rounded down, at least 1, to (1+x) o rounded up.
+    IntervalAround {
+        /// Half its width over the length, in 0..1.
+        x: f64,
+        /// Share of requests whose interval lies wholly beside their length: the same width, begun one token
+        /// above it or ended one below, at even odds.
+        #[serde(default)]
+        miss: f64,
+        /// Memory that prompt and upper end must fit into, tokens; unset = no limit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kv_tokens: Option<u32>,
+    },
+    /// Quantiles of a log-t law: the trace's own, or a predictions file's.
+    IntervalQuantiles {
+        /// Probability of a length below the interval, in 0..1.
+        p_lo: f64,
+        /// Probability of a length up to its end, above `p_lo`.
+        p_hi: f64,
+        /// A predictions file with laws; unset = the law that a synthetic trace drew the length from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<PathBuf>,
+    },
     /// Predictions made elsewhere: `id,kind,p1,p2,p3,p4,cost_s`.
     File {
         /// The CSV file.
@@ -105,6 +140,10 @@ impl PredictorConfig {
             PredictorConfig::NoisyR2 { .. } => "noisy-r2",
             PredictorConfig::NoisyTau { .. } => "noisy-tau",
             PredictorConfig::Binned { .. } => "binned",
+            PredictorConfig::Interval { .. } => "interval",
+            PredictorConfig::IntervalClasses { .. } => "interval-classes",
+            PredictorConfig::IntervalAround { .. } => "interval-around",
+            PredictorConfig::IntervalQuantiles { .. } => "interval-quantiles",
             PredictorConfig::File { .. } => "file",
         }
     }
@@ -116,6 +155,13 @@ impl PredictorConfig {
             PredictorConfig::NoisyR2 { r2 } => format!("noisy-r2 {r2}"),
             PredictorConfig::NoisyTau { tau } => format!("noisy-tau {tau}"),
             PredictorConfig::Binned { confusion, .. } => format!("binned {}", confusion.len()),
+            PredictorConfig::Interval { lower, upper } => format!("interval {lower}..{upper}"),
+            PredictorConfig::IntervalClasses { width } => format!("interval-classes {width}"),
+            PredictorConfig::IntervalAround { x, miss: 0.0, .. } => format!("interval-around {x}"),
+            PredictorConfig::IntervalAround { x, miss, .. } => format!("interval-around {x} miss {miss}"),
+            PredictorConfig::IntervalQuantiles { p_lo, p_hi, .. } => {
+                format!("interval-quantiles {p_lo}..{p_hi}")
+            }
             other => other.name().into(),
         }
     }
@@ -124,6 +170,7 @@ impl PredictorConfig {
     pub fn path(&self) -> Option<&Path> {
         match self {
             PredictorConfig::File { path, .. } => Some(path),
+            PredictorConfig::IntervalQuantiles { path, .. } => path.as_deref(),
             _ => None,
         }
     }
@@ -168,6 +215,14 @@ impl PredictorConfig {
             }
             PredictorConfig::Binned { edges, confusion, cap } => {
                 Box::new(Binned::new(edges, confusion, *cap, seed, replicate)?)
+            }
+            PredictorConfig::Interval { lower, upper } => Box::new(One::new(*lower, *upper)?),
+            PredictorConfig::IntervalClasses { width } => Box::new(Classes::new(*width)?),
+            PredictorConfig::IntervalAround { x, miss, kv_tokens } => {
+                Box::new(Around::new(*x, share("miss", *miss)?, *kv_tokens, seed, replicate)?)
+            }
+            PredictorConfig::IntervalQuantiles { p_lo, p_hi, path } => {
+                Box::new(Quantiles::new(*p_lo, *p_hi, path.as_deref())?)
             }
             PredictorConfig::File { path, missing } => Box::new(FromFile::read(path, *missing)?),
         })

@@ -3,6 +3,7 @@
 mod binned;
 mod config;
 mod file;
+mod interval;
 mod noisy;
 
 pub use config::{LengthSample, Missing, PredictorConfig};

@@ -2,6 +2,34 @@
 
 use crate::record::LogHistogram;
 use crate::time::{SimTime, Span};
+use serde::{Deserialize, Serialize};
+
+/// Completed requests whose belief was an interval, and those whose output it missed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntervalCounts {
+    /// Requests with an interval.
+    pub given: u64,
+    /// Outputs below theirs.
+    pub below: u64,
+    /// Outputs above theirs.
+    pub above: u64,
+}
+
+impl IntervalCounts {
+    /// Counts a request of `output` tokens whose interval was `lo..=hi`.
+    pub fn count(&mut self, lo: u32, hi: u32, output: u32) {
+        self.given += 1;
+        self.below += u64::from(output < lo);
+        self.above += u64::from(output > hi);
+    }
+
+    /// Adds those of another replica.
+    pub fn add(&mut self, other: IntervalCounts) {
+        self.given += other.given;
+        self.below += other.below;
+        self.above += other.above;
+    }
+}
 
 /// Exact sums over a whole run. Integrals and capacities are sums over replicas, so that shares stay
 /// right when replicas differ.
@@ -35,6 +63,8 @@ pub struct RunTotals {
     pub computed_tokens: u64,
     /// Tokens computed again or thrown away.
     pub wasted_tokens: u64,
+    /// Interval beliefs against what came.
+    pub intervals: IntervalCounts,
     /// Most requests inside at any time, the rejected left out; departures precede arrivals of the same instant.
     pub peak_requests: u64,
     /// Most output tokens delivered in any whole second of the run's clock.

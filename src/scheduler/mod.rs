@@ -151,6 +151,13 @@ pub trait Scheduler: Send {
         Order::Static
     }
 
+    /// Whether all ranks have changed although the order is static: every waiting request is ranked again now.
+    /// Asked before heads are admitted.
+    fn reorders(&mut self, view: &View<'_>) -> bool {
+        let _ = view;
+        false
+    }
+
     /// Decides about the head of the queue while there are seats and tokens left.
     fn admit(&mut self, r: &Waiting<'_>, view: &View<'_>) -> Admit {
         let _ = (r, view);
@@ -207,6 +214,13 @@ pub trait Scheduler: Send {
 fn needs_length(r: &Waiting<'_>) -> Option<&'static str> {
     r.belief.point().is_none().then_some(
         "it needs a predicted length and this request has none; choose a predictor that gives one, such as oracle",
+    )
+}
+
+/// The same for one that needs a number of tokens; a score is none.
+fn needs_tokens(r: &Waiting<'_>) -> Option<&'static str> {
+    r.belief.tokens().is_none().then_some(
+        "it needs a predicted number of tokens and this request has none; choose a predictor that gives one",
     )
 }
 

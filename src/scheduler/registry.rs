@@ -108,4 +108,10 @@ const BUILTIN: &[Entry] = &[
     super::interval::a_max::ENTRY,
     super::interval::a_min::ENTRY,
     super::interval::a_ell::ENTRY,
+    super::interval::svf::ENTRY,
+    super::interval::sorted_f::ENTRY,
+    super::interval::gba::ENTRY,
+    super::interval::gba_d::ENTRY,
+    super::interval::gsa::ENTRY,
+    super::interval::gsa_spec::ENTRY,
 ];

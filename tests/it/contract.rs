@@ -35,6 +35,13 @@ fn every_builtin_scheduler_keeps_its_contract() {
         with("a-min", serde_json::json!({ "tie": tie, "bound": "running", "projection": "hold" }));
         with("a-min", serde_json::json!({ "tie": tie, "projection": "literal" }));
     }
+    for name in ["svf", "sorted-f"] {
+        with(name, serde_json::json!({ "estimate": "lower", "clear": "all" }));
+        with(name, serde_json::json!({ "estimate": "upper", "reserve": 0.2 }));
+    }
+    for name in ["gba", "gba-d", "gsa", "gsa-spec"] {
+        with(name, serde_json::json!({ "first": 3, "growth": 1.3 }));
+    }
     with("mc-sf", serde_json::json!({ "estimate": "lower", "reserve": 0.2, "clear": "all" }));
     with("edf", serde_json::json!({ "default_deadline_s": 1.0 }));
 }

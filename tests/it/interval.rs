@@ -1,11 +1,21 @@
 //! Interval schedulers in rounds: the parity vectors of interval.md 6, and what must hold of every run.
 
+mod bad;
+mod laws;
+mod predict;
+
 use foretoken::engine::{RoundRequest, Rounds, run_rounds};
 use foretoken::error::Result;
 use foretoken::length::Belief;
 use foretoken::scheduler::{Params, Registry};
 
-/// Runs a scheduler with parameters; `h-sf` and `mc-sf` know the true lengths.
+/// Schedulers that are told the true lengths here.
+const KNOWING: [&str; 6] = ["h-sf", "mc-sf", "svf", "sorted-f", "gba", "gba-d"];
+/// All of the family.
+const NAMES: [&str; 11] =
+    ["h-sf", "mc-sf", "svf", "sorted-f", "gba", "gba-d", "a-max", "a-min", "a-ell", "gsa", "gsa-spec"];
+
+/// Runs a scheduler with parameters; those of [`KNOWING`] know the true lengths.
 fn run(
     name: &str,
     params: serde_json::Value,
@@ -16,7 +26,7 @@ fn run(
     let params: Params = serde_json::from_value(params).unwrap();
     let registry = Registry::builtin();
     let mut requests = requests.to_vec();
-    if ["h-sf", "mc-sf"].contains(&name) {
+    if KNOWING.contains(&name) {
         requests.iter_mut().for_each(|r| r.belief = Belief::Point(f64::from(r.output)));
     }
     run_rounds(&requests, m, name, &|| registry.make(name, &params, seed))
@@ -139,4 +149,30 @@ fn a_livelock_is_an_error_that_names_the_scheduler() {
     let error = loops.unwrap_err().to_string();
     assert!(error.contains("a-min") && error.contains("livelock"), "{error}");
     assert_eq!(plain("a-min", 256, &requests).completion.len(), 200);
+}
+
+/// P3's case of two lengths, average latencies as interval.md 4.1 has them.
+#[test]
+fn a_few_long_requests_trap_a_min_and_not_who_probes() {
+    let long_first: Vec<u32> = [160; 6].into_iter().chain(std::iter::repeat_n(1, 194)).collect();
+    let short_first: Vec<u32> = long_first.iter().rev().copied().collect();
+    let average = |name, params, outputs: &[u32]| {
+        let requests = burst(96, outputs, (1, 160));
+        run(name, params, 0, 256, &requests).unwrap().tel(&requests) as f64 / 200.0
+    };
+    let none = || serde_json::json!({});
+    let cases = [
+        ("h-sf", none(), 67, 67),
+        ("a-max", none(), 1043, 117),
+        ("a-min", none(), 259, 74),
+        ("a-ell", none(), 70, 67),
+        ("gba", none(), 67, 67),
+        ("gba-d", none(), 67, 67),
+    ];
+    for (name, params, first, last) in cases {
+        let found = (average(name, params.clone(), &long_first), average(name, params, &short_first));
+        assert_eq!((found.0.round() as u32, found.1.round() as u32), (first, last), "{name}: {found:?}");
+    }
+    let gsa = average("gsa", serde_json::json!({ "first": 1 }), &long_first);
+    assert_eq!(gsa.round() as u32, 111, "{gsa}");
 }

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use rayon::prelude::*;
 
 /// Schedulers that need intervals to differ.
-const INTERVALS: [&str; 4] = ["mc-sf", "a-max", "a-min", "a-ell"];
+const INTERVALS: [&str; 6] = ["mc-sf", "a-max", "a-min", "a-ell", "svf", "sorted-f"];
 
 fn timed(shape: &StepShape<'_>) -> u64 {
     10_000 + 30 * shape.prefill_tokens() + 200 * shape.decodes + shape.context_sum / 8

@@ -26,7 +26,8 @@ pub fn micro_world(seed: u64) -> (World, Vec<Request>) {
     if ["edf", "least-slack"].contains(&world.scheduler.as_str()) {
         world.params.insert("default_deadline_s".into(), 0.001.into());
     }
-    if preset == Preset::Static && ["srpt", "mlfq", "a-ell"].contains(&world.scheduler.as_str()) {
+    let made = Registry::builtin().make(&world.scheduler, &world.params, 0).unwrap();
+    if preset == Preset::Static && made.preempts() {
         world.scheduler = "fcfs".into();
     }
     if world.scheduler == "mlfq" {

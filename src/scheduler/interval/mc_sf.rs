@@ -13,20 +13,13 @@ pub const ENTRY: Entry = Entry {
     source: "Jaillet et al. (arXiv 2502.07115); what to clear when predictions are short is our choice",
     reads_belief: true,
     params: || schemars::schema_for!(Params),
-    make: |params, seed| {
-        let params: Params = parse(params)?;
-        if !(0.0..1.0).contains(&params.reserve) {
-            let what = format!("reserve must be a share of the memory below 1, not {}", params.reserve);
-            return Err(serde::de::Error::custom(what));
-        }
-        Ok(Box::new(Loop::new(params, seed)))
-    },
+    make: |params, seed| Ok(Box::new(Loop::new(parse::<Params>(params)?.checked()?, seed))),
 };
 
-/// Parameters of `mc-sf`.
+/// Parameters of the schedulers that take one length of each request for granted.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-struct Params {
+pub(super) struct Params {
     /// Which length of an interval counts.
     estimate: Estimate,
     /// Share of the KV memory that admission leaves free for requests that outlive their prediction.
@@ -59,6 +52,17 @@ enum Clear {
     Few,
     /// Everybody who runs.
     All,
+}
+
+impl Params {
+    /// Refuses a reserve that leaves nothing.
+    pub fn checked(self) -> Result<Params, serde_json::Error> {
+        if (0.0..1.0).contains(&self.reserve) {
+            return Ok(self);
+        }
+        let what = format!("reserve must be a share of the memory below 1, not {}", self.reserve);
+        Err(serde::de::Error::custom(what))
+    }
 }
 
 impl Lengths for Params {

@@ -10,10 +10,17 @@
 pub(super) mod a_ell;
 pub(super) mod a_max;
 pub(super) mod a_min;
+pub(super) mod gba;
+pub(super) mod gba_d;
+pub(super) mod gsa;
+pub(super) mod gsa_spec;
 pub(super) mod h_sf;
 mod kill;
 pub(super) mod mc_sf;
 mod projection;
+pub(super) mod sorted_f;
+mod sps;
+pub(super) mod svf;
 
 use super::{Admit, Evict, Notice, Rank, Running, Scheduler, Shortage, View, Waiting, Wake};
 use crate::length::Belief;

@@ -47,7 +47,7 @@ pub(super) struct Projection {
 
 /// Tokens charged beyond prompt and output: the part of a block that may stay empty. After k more rounds a
 /// request holds (prompt + output + k - 1 + lookahead) tokens rounded up to blocks; none in `theory`.
-fn slack(kv: &KvView) -> i64 {
+pub(super) fn slack(kv: &KvView) -> i64 {
     i64::from(kv.block_tokens) - 1 + i64::from(kv.lookahead_tokens) - 1
 }
 

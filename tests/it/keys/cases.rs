@@ -109,6 +109,8 @@ const SJF: &str = "schedulers=[{name=\"sjf\"}]";
 /// Intervals of two classes, seats for all, and memory for few.
 const CLASSES: &str = "predictor.kind=binned;predictor.edges=[40];predictor.confusion=[[1,0],[0,1]];\
                        predictor.cap=100;engine.max_seqs=30";
+/// Lengths that are often wrong, seats for all, and memory for few.
+const LAWS: &str = "predictor.kind=law;engine.max_seqs=30";
 const POISSON: &str = "workload.arrivals.kind=poisson;workload.rate_rps=50";
 
 pub const CASES: &[Case] = &[
@@ -294,11 +296,67 @@ pub const CASES: &[Case] = &[
             "noisy-r2;predictor.r2=0.3",
             "noisy-tau;predictor.tau=0.3",
             "binned;predictor.edges=[40];predictor.confusion=[[0.9,0.1],[0.1,0.9]];predictor.cap=200",
+            "interval-classes;predictor.width=10",
             "file;predictor.path=@p.csv",
         ],
     ),
     // Nobody predicts for a scheduler that needs a prediction: refused.
     refused("predictor.kind", SJF, &["oracle", "none"]),
+    run(
+        "predictor.kind",
+        "schedulers=[{name=\"a-min\"}];engine.max_seqs=30",
+        &[
+            "oracle",
+            "interval;predictor.lower=1;predictor.upper=100",
+            "interval-around;predictor.x=0.5",
+            "interval-quantiles;predictor.p_lo=0.1;predictor.p_hi=0.9",
+        ],
+    ),
+    run(
+        "predictor{interval}.lower",
+        "schedulers=[{name=\"a-min\"}];predictor.kind=interval;predictor.upper=100;engine.max_seqs=30",
+        &["1", "80"],
+    ),
+    run(
+        "predictor{interval}.upper",
+        "schedulers=[{name=\"a-max\"}];predictor.kind=interval;predictor.lower=1;engine.max_seqs=30",
+        &["100", "400"],
+    ),
+    run(
+        "predictor{interval-classes}.width",
+        "schedulers=[{name=\"sjf\"}];predictor.kind=interval-classes",
+        &["10", "60"],
+    ),
+    run(
+        "predictor{interval-around}.x",
+        "schedulers=[{name=\"a-max\"}];predictor.kind=interval-around",
+        &["0.1", "0.9"],
+    ),
+    run(
+        "predictor{interval-around}.miss",
+        "schedulers=[{name=\"sjf\"}];predictor.kind=interval-around;predictor.x=0.9",
+        &["0", "0.9"],
+    ),
+    run(
+        "predictor{interval-around}.kv_tokens",
+        "schedulers=[{name=\"a-max\"}];predictor.kind=interval-around;predictor.x=0.9",
+        &["120", "4000"],
+    ),
+    run(
+        "predictor{interval-quantiles}.p_lo",
+        "schedulers=[{name=\"a-min\"}];predictor.kind=interval-quantiles;predictor.p_hi=0.9;engine.max_seqs=30",
+        &["0.01", "0.5"],
+    ),
+    run(
+        "predictor{interval-quantiles}.p_hi",
+        "schedulers=[{name=\"a-max\"}];predictor.kind=interval-quantiles;predictor.p_lo=0.1",
+        &["0.5", "0.99"],
+    ),
+    run(
+        "predictor{interval-quantiles}.path",
+        "schedulers=[{name=\"sjf\"}];predictor.kind=interval-quantiles;predictor.p_lo=0.1;predictor.p_hi=0.9",
+        &["@laws.csv", "@laws2.csv"],
+    ),
     run("predictor{noisy}.sigma", "schedulers=[{name=\"sjf\"}];predictor.kind=noisy", &["0.5", "2"]),
     run("predictor{noisy-r2}.r2", "schedulers=[{name=\"sjf\"}];predictor.kind=noisy-r2", &["0.2", "0.8"]),
     run("predictor{noisy-tau}.tau", "schedulers=[{name=\"sjf\"}];predictor.kind=noisy-tau", &["0.2", "0.8"]),
@@ -396,7 +454,7 @@ pub const CASES: &[Case] = &[
     ),
     run(
         "schedulers[].params{mc-sf}.estimate",
-        "predictor.kind=law;engine.max_seqs=30",
+        LAWS,
         &[
             "name=\"mc-sf\",params={estimate=\"point\"}",
             "name=\"mc-sf\",params={estimate=\"lower\"}",
@@ -406,13 +464,65 @@ pub const CASES: &[Case] = &[
     ),
     run(
         "schedulers[].params{mc-sf}.reserve",
-        "predictor.kind=law;engine.max_seqs=30",
+        LAWS,
         &["name=\"mc-sf\"", "name=\"mc-sf\",params={reserve=0.4}"],
     ),
     run(
         "schedulers[].params{mc-sf}.clear",
-        "predictor.kind=law;engine.max_seqs=30",
+        LAWS,
         &["name=\"mc-sf\",params={clear=\"few\"}", "name=\"mc-sf\",params={clear=\"all\"}"],
+    ),
+    run(
+        "schedulers[].params{svf}.estimate",
+        LAWS,
+        &[
+            "name=\"svf\",params={estimate=\"point\"}",
+            "name=\"svf\",params={estimate=\"lower\"}",
+            "name=\"svf\",params={estimate=\"upper\"}",
+            "name=\"svf\",params={estimate=\"mid\"}",
+        ],
+    ),
+    run("schedulers[].params{svf}.reserve", LAWS, &["name=\"svf\"", "name=\"svf\",params={reserve=0.4}"]),
+    run(
+        "schedulers[].params{svf}.clear",
+        LAWS,
+        &["name=\"svf\",params={clear=\"few\"}", "name=\"svf\",params={clear=\"all\"}"],
+    ),
+    run(
+        "schedulers[].params{sorted-f}.estimate",
+        LAWS,
+        &[
+            "name=\"sorted-f\",params={estimate=\"point\"}",
+            "name=\"sorted-f\",params={estimate=\"lower\"}",
+            "name=\"sorted-f\",params={estimate=\"upper\"}",
+            "name=\"sorted-f\",params={estimate=\"mid\"}",
+        ],
+    ),
+    run(
+        "schedulers[].params{sorted-f}.reserve",
+        LAWS,
+        &["name=\"sorted-f\"", "name=\"sorted-f\",params={reserve=0.4}"],
+    ),
+    run(
+        "schedulers[].params{sorted-f}.clear",
+        LAWS,
+        &["name=\"sorted-f\",params={clear=\"few\"}", "name=\"sorted-f\",params={clear=\"all\"}"],
+    ),
+    run("schedulers[].params{gba}.first", LAWS, &["name=\"gba\"", "name=\"gba\",params={first=7}"]),
+    run("schedulers[].params{gba}.growth", LAWS, &["name=\"gba\"", "name=\"gba\",params={growth=1.2}"]),
+    run("schedulers[].params{gba-d}.first", LAWS, &["name=\"gba-d\"", "name=\"gba-d\",params={first=7}"]),
+    run("schedulers[].params{gba-d}.growth", LAWS, &["name=\"gba-d\"", "name=\"gba-d\",params={growth=1.2}"]),
+    run("schedulers[].params{gsa}.first", LAWS, &["name=\"gsa\"", "name=\"gsa\",params={first=7}"]),
+    run("schedulers[].params{gsa}.growth", LAWS, &["name=\"gsa\"", "name=\"gsa\",params={growth=1.2}"]),
+    run(
+        "schedulers[].params{gsa-spec}.first",
+        LAWS,
+        &["name=\"gsa-spec\"", "name=\"gsa-spec\",params={first=7}"],
+    ),
+    run(
+        "schedulers[].params{gsa-spec}.growth",
+        LAWS,
+        &["name=\"gsa-spec\"", "name=\"gsa-spec\",params={growth=1.2}"],
     ),
     Case { key: "load.rates_rps", given: "", values: &["[10, 20]", "[10, 40]"], outcome: Outcome::Figures },
     shown("metrics.percentiles", &["linear", "mlperf", "nearest"]),

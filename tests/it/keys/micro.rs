@@ -22,6 +22,8 @@ impl Micro {
         let mut trace = format!("{head}\n");
         let mut shorter = "arrival_s,prompt_tokens,output_tokens,flavour\n".to_string();
         let (mut points, mut others) = ("id,kind,p1\n".to_string(), "id,kind,p1\n".to_string());
+        let mut laws = "id,kind,p1,p2,p3,p4\n".to_string();
+        let mut laws2 = laws.clone();
         for i in 0u32..30 {
             let (at, prompt, output) = (f64::from(i) * 0.02, 20 + i * 37 % 90, 5 + i * 53 % 95);
             let (session, turn, priority, deadline) = (i % 6, i / 6, i * 7 % 5, 9 - i * 11 % 7);
@@ -34,6 +36,8 @@ impl Micro {
             .unwrap();
             writeln!(shorter, "{at},{prompt},{},x", 1 + output / 2).unwrap();
             writeln!(points, "{i},point,{}", 1 + i * 17 % 31).unwrap();
+            writeln!(laws, "{i},logt,{},0.5,3,500", 1.0 + f64::from(i * 17 % 31) / 10.0).unwrap();
+            writeln!(laws2, "{i},logt,{},0.5,3,500", 1.0 + f64::from(i * 19 % 31) / 10.0).unwrap();
             writeln!(others, "{},point,{}", i + i / 29, 1 + i * 19 % 31).unwrap();
         }
         // A profile made for one request at a time.
@@ -44,6 +48,8 @@ impl Micro {
             ("shorter.csv", shorter),
             ("p.csv", points),
             ("q.csv", others),
+            ("laws.csv", laws),
+            ("laws2.csv", laws2),
             ("narrow.toml", narrow),
         ];
         for (name, text) in files {
