@@ -1,6 +1,6 @@
 //! A_ell: probes everybody for the lower bound of its output; survivors wait for the end.
 
-use super::{Lengths, Loop, ended, interval};
+use super::{Lengths, Loop, ended, has_room, interval};
 use crate::length::Belief;
 use crate::scheduler::{
     Admit, Entry, Evict, NoParams, Notice, Rank, Requeue, Running, Scheduler, Shortage, View, Waiting, Wake,
@@ -95,9 +95,10 @@ impl Scheduler for AEll {
     }
 
     fn wake(&mut self, view: &View<'_>) -> Wake {
-        let inner = self.inner.wake(view);
-        if inner == Wake::EVERY_STEP {
-            return inner;
+        // The first in line may have been probed already: it is passed over, and whoever has room behind it counts.
+        let mut line = view.waiting().filter(|r| self.open || !is_parked(r.belief, ended(r)));
+        if line.any(|r| has_room(&r, view)) {
+            return Wake::EVERY_STEP;
         }
         let soonest = probes(view).map(|r| u64::from(probe_left(&r)).max(1)).min();
         Wake { at: None, after_steps: soonest }
