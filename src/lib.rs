@@ -7,6 +7,7 @@
 pub mod bound;
 pub mod cli;
 pub mod compare;
+pub mod compete;
 pub mod contract;
 pub mod digest;
 pub mod engine;

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "wall clock and terminal belong here")]
 
 mod compare;
+mod compete;
 mod console;
 mod figure;
 mod length;
@@ -45,6 +46,7 @@ enum Command {
     Compare(compare::Args),
     Schedulers(schedulers::Args),
     Figure(Box<figure::Args>),
+    Compete(Box<compete::Args>),
     /// Look at traces, convert them, make them up, join two.
     Trace(trace::Args),
     /// List latency profiles, show one, build one from a model configuration.
@@ -92,6 +94,7 @@ fn dispatch(command: &Command, registry: &Registry, console: &Console) -> Result
         Command::Replay(args) => replay::run(args, registry, console),
         Command::Sweep(args) => sweep::run(args, registry, console),
         Command::Compare(args) => compare::run(args, console),
+        Command::Compete(args) => compete::run(args, registry, console),
         Command::Verify(args) => misc::verify(args, registry, console),
         Command::Schedulers(args) => schedulers::run(args, registry, console),
         Command::Figure(args) => figure::run(args, console),

@@ -3,6 +3,7 @@
 mod bound;
 mod cli;
 mod compare;
+mod compete;
 mod contract;
 mod differential;
 mod docs;
