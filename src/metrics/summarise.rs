@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Place, Result};
 use crate::metrics::fairness::Fairness;
 use crate::metrics::{
-    ClassSummary, Counts, Distribution, Latencies, Peaks, PredictionError, Slo, Stages, SteadyState, Summary,
-    Throughput, Utilisation,
+    ClassSummary, Counts, Distribution, Latencies, Peaks, PredictionError, PredictionServer, Slo, Stages,
+    SteadyState, Summary, Throughput, Utilisation,
 };
 use crate::record::{LogHistogram, PercentileConvention, RequestRecord, RunTotals, Status};
 use crate::time::{SimTime, Span};
@@ -105,6 +105,7 @@ pub fn summarise(run: &RunRecord<'_>, options: &SummaryOptions<'_>) -> Result<Su
             .map(|trim| steady_state(&completed, trim, (from, to), convention))
             .transpose()?,
         prediction: prediction_error(requests),
+        prediction_server: prediction_server(totals),
         energy_j: totals.energy_j,
         j_per_output_token: totals.energy_j.filter(|_| output_tokens > 0).map(|j| j / output_tokens as f64),
         percentile_convention: convention,
@@ -276,5 +277,14 @@ fn prediction_error(requests: &[RequestRecord]) -> Option<PredictionError> {
         rmse_tokens: mean(squared).sqrt(),
         bias_tokens: mean(signed),
         relative: mean(relative),
+    })
+}
+
+fn prediction_server(totals: &RunTotals) -> Option<PredictionServer> {
+    totals.predictions.map(|p| PredictionServer {
+        predictions: p.prompts,
+        batch_mean: p.prompts as f64 / p.batches as f64,
+        latency_mean_s: p.latency_ns as f64 / 1e9 / p.prompts as f64,
+        busy: p.busy.as_secs() / totals.horizon.as_secs(),
     })
 }

@@ -80,6 +80,9 @@ pub struct Summary {
     /// How far beliefs were off, where there were beliefs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prediction: Option<PredictionError>,
+    /// The prediction server, where predictions took time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction_server: Option<PredictionServer>,
     /// Energy of all steps, J; absent without a power model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub energy_j: Option<f64>,
@@ -229,4 +232,20 @@ pub struct PredictionError {
     pub bias_tokens: f64,
     /// Mean absolute error relative to the true length.
     pub relative: f64,
+}
+
+/// What the prediction server did; null where there was nothing to divide by.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PredictionServer {
+    /// Predictions handed out.
+    pub predictions: u64,
+    /// Prompts in a batch, on average.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub batch_mean: f64,
+    /// From asking to the answer, on average, seconds.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub latency_mean_s: f64,
+    /// Share of the run that it worked.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub busy: f64,
 }

@@ -15,7 +15,7 @@ pub use read::RequestTable;
 pub use requests_csv::{Column, Columns, RequestsCsv};
 pub use steps_csv::StepsCsv;
 pub use timeline::{Timeline, Window};
-pub use totals::RunTotals;
+pub use totals::{PredictionTotals, RunTotals};
 
 use crate::error::{Error, Result};
 use crate::ids::{ReplicaId, RequestId};

@@ -14,7 +14,7 @@ pub use resolve::{Layers, resolve};
 use crate::engine::{ClusterConfig, EngineConfig, KvConfig, Preset};
 use crate::error::Result;
 use crate::metrics::{PercentileConvention, Slo};
-use crate::predict::PredictorConfig;
+use crate::predict::{PredictionConfig, PredictorConfig};
 use crate::scheduler::Registry;
 use crate::trace::{Format, ReadOptions, Tokenizer};
 use crate::workload;
@@ -53,6 +53,8 @@ pub struct Scenario {
     /// schedulers that read beliefs, nobody for the others.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub predictor: Option<PredictorConfig>,
+    /// How long predictions take and how they fail, where a scheduler does not say otherwise.
+    pub prediction: PredictionConfig,
     /// The schedulers to compare; the first is what the others are compared with.
     pub schedulers: Vec<SchedulerConfig>,
     /// Offered loads for the response-time figure.
@@ -127,12 +129,21 @@ pub struct SchedulerConfig {
     /// Who predicts for it; unset = `[predictor]`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub predictor: Option<PredictorConfig>,
+    /// How long its predictions take and how they fail; unset = `[prediction]`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub prediction: Option<PredictionConfig>,
 }
 
 impl SchedulerConfig {
     /// The scheduler `name` as it comes.
     pub fn plain(name: &str) -> SchedulerConfig {
-        SchedulerConfig { name: name.into(), label: None, params: serde_json::Map::new(), predictor: None }
+        SchedulerConfig {
+            name: name.into(),
+            label: None,
+            params: serde_json::Map::new(),
+            predictor: None,
+            prediction: None,
+        }
     }
 
     /// Its name in tables and directories.
@@ -222,6 +233,11 @@ impl Scenario {
         Ok(if reads { PredictorConfig::Oracle } else { PredictorConfig::None })
     }
 
+    /// How long the predictions for `config`, one of this scenario's schedulers, take.
+    pub fn prediction<'s>(&'s self, config: &'s SchedulerConfig) -> &'s PredictionConfig {
+        config.prediction.as_ref().unwrap_or(&self.prediction)
+    }
+
     /// Built-in values on top of `preset`.
     pub fn defaults(preset: Preset) -> Scenario {
         Scenario {
@@ -236,6 +252,7 @@ impl Scenario {
             kv: KvConfig::preset(preset),
             cluster: ClusterConfig::default(),
             predictor: None,
+            prediction: PredictionConfig::default(),
             schedulers: vec![SchedulerConfig::plain("fcfs")],
             load: LoadConfig::default(),
             metrics: MetricsConfig::default(),

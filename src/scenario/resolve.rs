@@ -250,6 +250,9 @@ fn check(s: &Scenario) -> Result<()> {
 
 fn check_lists(s: &Scenario) -> Result<()> {
     let bad = |key: &str, what: String, help: &str| Err(Error::input(Place::key(key), what, help));
+    s.prediction.check("prediction")?;
+    let own = s.schedulers.iter().filter_map(|one| one.prediction.as_ref());
+    own.into_iter().try_for_each(|prediction| prediction.check("schedulers[].prediction"))?;
     if s.schedulers.is_empty() {
         return bad("schedulers", "there is none".into(), "name at least one of `foretoken schedulers`");
     }

@@ -76,6 +76,8 @@ proptest! {
             slow.params.insert("token_s".into(), 0.04.into());
         }
         slow.engine.host_overhead_s *= 2.0;
+        let p = &mut slow.prediction;
+        (p.batch_wait_s, p.batch_s, p.prompt_s) = (2.0 * p.batch_wait_s, 2.0 * p.batch_s, 2.0 * p.prompt_s);
         let late = |r: &Request| {
             let mut r = *r;
             r.visible.arrival = SimTime(2 * r.visible.arrival.0);

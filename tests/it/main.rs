@@ -14,6 +14,7 @@ mod latency;
 mod layering;
 mod metrics;
 mod peaks;
+mod prediction;
 mod queueing;
 mod readme;
 mod reference;
