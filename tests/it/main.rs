@@ -12,6 +12,7 @@ mod invariants;
 mod keys;
 mod latency;
 mod layering;
+mod length;
 mod metrics;
 mod peaks;
 mod prediction;

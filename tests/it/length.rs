@@ -1,0 +1,3 @@
+//! Length laws and their scores.
+
+mod scores;
