@@ -113,7 +113,7 @@ impl World {
         let replicas = dice.of(&[1, 1, 2]);
         let router = dice.of(&[RouterKind::RoundRobin, RouterKind::LeastOutstanding]);
         let requests = requests(&mut dice, engine.max_model_len);
-        let prediction = prediction(&mut dice);
+        let prediction = prediction(&mut Dice(Stream::new(seed, 0, "contract.prediction", 0)));
         let outputs: Vec<u32> = requests.iter().map(|(_, output)| *output).collect();
         let requests: Vec<Request> = requests.into_iter().map(|(request, _)| request).collect();
         let cluster = ClusterConfig { replicas, router };

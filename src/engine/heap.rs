@@ -94,7 +94,6 @@ impl Heap {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::engine::queue::Queue;
     use crate::rng::Stream;
     use crate::scheduler::Order;

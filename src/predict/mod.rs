@@ -3,14 +3,16 @@
 mod binned;
 mod config;
 mod file;
+mod log_t;
 mod noisy;
 mod server;
 
 pub use config::{LengthSample, Missing, PredictorConfig};
+pub use log_t::LawSample;
 pub use server::{AfterPreemption, Batching, PredictionConfig, PredictionMode, Server, ServerTotals};
 
 use crate::error::{Error, Place, Result};
-use crate::length::Belief;
+use crate::length::{Belief, LogT};
 use crate::rng::Stream;
 use crate::time::Span;
 use crate::workload::Request;
@@ -84,12 +86,17 @@ pub struct Law;
 
 impl Predictor for Law {
     fn predict(&mut self, request: &Request) -> Result<Belief> {
-        request.law.map(Belief::LogT).ok_or_else(|| {
-            Error::input(
-                Place::key("predictor.kind"),
-                format!("request {} carries no length law", request.visible.id),
-                "use a trace with columns length_mu,length_sigma,length_nu,length_cap, or another predictor",
-            )
-        })
+        law_of(request).map(Belief::LogT)
     }
+}
+
+/// The law that a request's length was drawn from.
+fn law_of(request: &Request) -> Result<LogT> {
+    request.law.ok_or_else(|| {
+        Error::input(
+            Place::key("predictor.kind"),
+            format!("request {} carries no length law", request.visible.id),
+            "use a trace with columns length_mu,length_sigma,length_nu,length_cap, or another predictor",
+        )
+    })
 }

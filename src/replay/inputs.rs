@@ -97,13 +97,14 @@ impl Inputs {
         let needs_sample = scenario.predictor.as_ref().is_some_and(|p| p.needs_sample())
             || scenario.schedulers.iter().any(|s| s.predictor.as_ref().is_some_and(|p| p.needs_sample()));
         let (sample, feed) = if runs > 1 || needs_sample {
-            let mut lengths = Vec::new();
+            let (mut lengths, mut laws) = (Vec::new(), Vec::new());
             let rows = Rows::load(Noted { reader, notes: Arc::clone(&notes) }.inspect(|row| {
                 if let Ok(row) = row {
                     lengths.push(row.output_tokens);
+                    laws.extend(row.law);
                 }
             }))?;
-            (LengthSample::new(&lengths), Feed::Shared(rows))
+            (LengthSample::new(&lengths, &laws), Feed::Shared(rows))
         } else {
             (LengthSample::default(), Feed::Stream(path.clone(), options))
         };

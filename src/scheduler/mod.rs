@@ -3,18 +3,27 @@
 //! A scheduler decides, the engine acts and checks. To add one: write a file beside this one with an
 //! `ENTRY`, and add it to the list in `registry.rs`.
 
+mod aging;
 mod edf;
 mod fcfs;
+mod gittins;
 mod hrrn;
+mod laws;
 mod least_slack;
 mod ljf;
+mod ltr;
 mod mlfq;
 mod priority;
+mod quantile;
 mod random;
 mod registry;
+mod sept;
 mod sjf;
 mod sjf_input;
 mod srpt;
+mod ssjf;
+mod tie;
+mod uniboost;
 mod view;
 
 pub use registry::{Entry, Made, NoParams, Params, Registry, parse};

@@ -103,4 +103,11 @@ const BUILTIN: &[Entry] = &[
     super::least_slack::ENTRY,
     super::mlfq::ENTRY,
     super::random::ENTRY,
+    super::tie::ENTRY,
+    super::sept::ENTRY,
+    super::ssjf::ENTRY,
+    super::ltr::ENTRY,
+    super::quantile::ENTRY,
+    super::gittins::ENTRY,
+    super::uniboost::ENTRY,
 ];

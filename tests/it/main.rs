@@ -22,6 +22,7 @@ mod reference;
 mod roofline;
 mod stepwise;
 mod support;
+mod tie;
 mod trace_cli;
 mod traces;
 mod workload;

@@ -54,7 +54,10 @@ fn an_idle_server_starts_at_once_and_the_rest_pile_up() {
     assert_eq!(answers(&config, &asked), [11, 24, 24, 24, 35, 51].map(|ms| ms * MS));
     // A window holds the first back for company, and a full batch ends it.
     let config = PredictionConfig { batch_wait_s: 0.0035, ..config };
-    assert_eq!(answers(&config, &asked), [16, 16, 16, 28, 28, 57].map(|ms| ms * MS));
+    assert_eq!(
+        answers(&config, &asked),
+        [16_000, 16_000, 16_000, 28_000, 28_000, 54_500].map(|us| us * 1000)
+    );
 }
 
 #[test]
