@@ -20,6 +20,6 @@ pub use fairness::{OutputQuartile, jain_index};
 pub use slo::{SLO_PRESETS, Slo, SloReport};
 pub use summarise::{RunRecord, SummaryOptions, Trim, summarise};
 pub use summary::{
-    ClassSummary, Counts, Latencies, LowerBound, Peaks, PredictionError, PredictionServer, Stages,
-    SteadyState, Summary, Throughput, Utilisation,
+    ClassSummary, Counts, FinishedBy, Latencies, LowerBound, Peaks, PredictionError, PredictionServer,
+    Stages, SteadyState, Summary, Throughput, TimeAt, Utilisation,
 };

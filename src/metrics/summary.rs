@@ -77,6 +77,12 @@ pub struct Summary {
     /// The run without its ends, if asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steady_state: Option<SteadyState>,
+    /// When so many requests were completed, where it was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub time_at: Vec<TimeAt>,
+    /// How many were completed by then, where it was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub finished_by: Vec<FinishedBy>,
     /// How far beliefs were off, where there were beliefs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prediction: Option<PredictionError>,
@@ -248,4 +254,22 @@ pub struct PredictionServer {
     /// Share of the run that it worked.
     #[serde(deserialize_with = "null_is_nan")]
     pub busy: f64,
+}
+
+/// When a number of requests was completed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TimeAt {
+    /// Completed requests.
+    pub requests: u64,
+    /// Seconds from the first arrival; null if so many never were.
+    pub time_s: Option<f64>,
+}
+
+/// How many requests were completed by a time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FinishedBy {
+    /// Seconds from the first arrival.
+    pub time_s: f64,
+    /// Completed requests.
+    pub requests: u64,
 }

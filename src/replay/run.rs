@@ -236,6 +236,8 @@ impl Replay<'_> {
             percentiles: metrics.percentiles,
             slo: metrics.slo()?,
             trim: Some(Trim { warmup: metrics.warmup_share, cooldown: metrics.cooldown_share }),
+            time_at: &metrics.time_at,
+            finished_by_s: &metrics.finished_by_s,
             isolated: isolated.as_ref().map(|f| f as &dyn Fn(u32, u32) -> Span),
         };
         let run = RunRecord {

@@ -151,9 +151,19 @@ impl SchedulerConfig {
         if let Some(label) = &self.label {
             return label.clone();
         }
+        let plain = |value: &serde_json::Value| match value {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
         let params = self.params.iter().map(|(key, value)| match value {
-            serde_json::Value::String(text) => format!("{key}={text}"),
-            other => format!("{key}={other}"),
+            // A table: its kind, then the rest.
+            serde_json::Value::Object(table) => {
+                let kind = table.get("kind").map(plain).unwrap_or_default();
+                let rest = table.iter().filter(|(inner, _)| *inner != "kind");
+                let rest: String = rest.map(|(inner, value)| format!("+{inner}={}", plain(value))).collect();
+                format!("{key}={kind}{rest}")
+            }
+            other => format!("{key}={}", plain(other)),
         });
         let predictor = self.predictor.iter().map(|p| p.label().replace(' ', "-"));
         std::iter::once(self.name.clone()).chain(params).chain(predictor).collect::<Vec<_>>().join("-")
@@ -185,6 +195,10 @@ pub struct MetricsConfig {
     pub warmup_share: f64,
     /// Share left out at its end.
     pub cooldown_share: f64,
+    /// Numbers of completed requests whose times are told; the first is in the comparison.
+    pub time_at: Vec<u64>,
+    /// Times, seconds from the first arrival, by which completed requests are counted; likewise.
+    pub finished_by_s: Vec<f64>,
     /// Stop the run here, seconds; requests inside are unfinished.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub horizon_s: Option<f64>,
@@ -199,6 +213,8 @@ impl Default for MetricsConfig {
             max_outside_domain: 0.01,
             warmup_share: 0.1,
             cooldown_share: 0.1,
+            time_at: Vec::new(),
+            finished_by_s: Vec::new(),
             horizon_s: None,
         }
     }

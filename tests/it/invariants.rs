@@ -180,7 +180,7 @@ fn digests_do_not_depend_on_threads() {
     assert_eq!(one, on(2));
     assert_eq!(one, on(1));
     let distinct: std::collections::BTreeSet<_> = one.iter().collect();
-    assert!(distinct.len() > names.len() / 2, "{one:?}");
+    assert!(distinct.len() > names.len() / 3, "{one:?}");
 }
 
 /// Section 15, item 1: admitted on their first chunk, long prompts preempt each other again and again; with

@@ -432,7 +432,7 @@ pub const CASES: &[Case] = &[
     ),
     run(
         "schedulers[].params{tie}.live",
-        LAW,
+        "predictor.kind=law;engine.max_seqs=2",
         &[
             "name=\"tie\",params={aging={kind=\"linear\",per_s=200}}",
             "name=\"tie\",params={live=true,aging={kind=\"linear\",per_s=200}}",
@@ -464,7 +464,7 @@ pub const CASES: &[Case] = &[
     ),
     run(
         "schedulers[].params{tie}.family",
-        LAW,
+        "predictor.kind=law;trace.path=@sigmas.csv",
         &[
             "name=\"tie\",params={family=\"log-t\",aging={kind=\"linear\",per_s=200}}",
             "name=\"tie\",params={family=\"log-normal\",aging={kind=\"linear\",per_s=200}}",
@@ -663,5 +663,7 @@ pub const CASES: &[Case] = &[
     refused("metrics.max_outside_domain", "profile=@narrow.toml", &["1.0", "0.01"]),
     shown("metrics.warmup_share", &["0.1", "0.4"]),
     shown("metrics.cooldown_share", &["0.1", "0.4"]),
+    shown("metrics.time_at", &["[10]", "[20]"]),
+    shown("metrics.finished_by_s", &["[0.5]", "[1.0]"]),
     run("metrics.horizon_s", "", &["0.4", "0.9"]),
 ];
