@@ -37,3 +37,6 @@ for scheduler in fcfs sjf hrrn srpt; do
   measure "1M LMSYS-like, $scheduler" --trace "$million" --scheduler "$scheduler" \
     --set workload.arrivals.kind=poisson --set workload.rate_rps=84
 done
+# A log-t law is evaluated for each request.
+measure "1M LMSYS-like, tie" --trace "$million" --scheduler tie --predictor law \
+  --set workload.arrivals.kind=poisson --set workload.rate_rps=84

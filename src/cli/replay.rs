@@ -150,12 +150,16 @@ fn parse_window(text: &str) -> Result<(f64, f64)> {
 }
 
 /// Headers of the table, and the metric each column shows.
-const SHOWN: [(&str, &str); 8] = [
+const SHOWN: [(&str, &str); 12] = [
     ("E2E mean s", "e2e_mean_s"),
     ("p50", "e2e_p50_s"),
     ("p99", "e2e_p99_s"),
     ("TTFT mean s", "ttft_mean_s"),
     ("p99", "ttft_p99_s"),
+    ("E2E/token s", "per_token_mean_s"),
+    ("p90", "per_token_p90_s"),
+    ("time at s", "time_at_s"),
+    ("finished by", "finished_by"),
     ("tokens/s", "output_tokens_per_s"),
     ("slowdown", "slowdown_mean"),
     ("/best known", "ratio_best_known"),
@@ -172,13 +176,17 @@ fn show(replayed: &Replayed, console: &Console) -> Result<()> {
         comparison.write_csv(&mut csv).map_err(|e| Error::io("standard output", e))?;
         return console.data(&String::from_utf8_lossy(&csv));
     }
+    // A column that nobody has a number for, and that was asked for by a key, is left out.
+    let known = comparison.metric_names();
+    let asked = ["time_at_s", "finished_by"];
+    let shown: Vec<_> = SHOWN.iter().filter(|(_, m)| known.contains(m) || !asked.contains(m)).collect();
     let mut headers = vec!["scheduler"];
-    headers.extend(SHOWN.iter().map(|(header, _)| *header));
+    headers.extend(shown.iter().map(|(header, _)| *header));
     headers.push("E2E against the first");
     let row = |row: &crate::metrics::ComparisonRow| {
         let mut cells = vec![row.scheduler.clone()];
         cells.extend(
-            SHOWN.iter().map(|(_, metric)| row.metrics.get(*metric).map_or("-".into(), |e| number(e.mean))),
+            shown.iter().map(|(_, metric)| row.metrics.get(*metric).map_or("-".into(), |e| number(e.mean))),
         );
         cells.push(row.e2e_difference_s.as_ref().map_or("-".into(), difference));
         cells

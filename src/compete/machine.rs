@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::ids::{ReplicaId, RequestId};
 use crate::latency::Profile;
 use crate::length::Belief;
-use crate::predict::Predictor;
+use crate::predict::{PredictionConfig, Predictor};
 use crate::record::RequestRecord;
 use crate::scenario::SchedulerConfig;
 use crate::scheduler::{Registry, Scheduler};
@@ -185,6 +185,7 @@ impl Machine {
         }
         let capacity = self.kv_blocks * u64::from(self.kv.block_tokens);
         let setup = Setup {
+            prediction: &PredictionConfig::default(),
             engine: &EngineConfig::preset(Preset::VllmV1),
             kv: &self.kv,
             kv_blocks: self.kv_blocks,

@@ -11,7 +11,7 @@ use crate::engine::Preset;
 use crate::error::{Error, Result};
 use crate::ids::RequestId;
 use crate::length::Belief;
-use crate::scheduler::{Entry, Params, Registry, Scheduler, Waiting};
+use crate::scheduler::{Crowd, Entry, Noted, Params, Registry, Scheduler, Waiting};
 use crate::time::SimTime;
 use crate::workload::{Request, TrueLength, Visible};
 use rules::Way;
@@ -102,8 +102,16 @@ fn beliefs(entry: &Entry, scheduler: &dyn Scheduler) -> Result<Vec<Kind>> {
     let deadline = Some(SimTime(1));
     let visible = Visible { prompt_tokens: 1, deadline, ..Visible::default() };
     let accepts = |belief: &Belief| {
-        let (queued_at, visible) = (SimTime::ZERO, &visible);
-        let asked = Waiting { visible, belief, queued_at, generated: 0, generated_before: 0, preemptions: 0 };
+        let asked = Waiting {
+            visible: &visible,
+            belief,
+            queued_at: SimTime::ZERO,
+            generated: 0,
+            generated_before: 0,
+            preemptions: 0,
+            noted: Noted::default(),
+            crowd: Crowd { waiting: 1, seats: 1 },
+        };
         scheduler.refuses(&asked).is_none()
     };
     if !entry.reads_belief && !accepts(&Belief::Unknown) {

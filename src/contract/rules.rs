@@ -51,6 +51,7 @@ pub(super) fn run(
         },
         profile_name: "contract",
         model: &|_| Ok(Box::new(Uneven)),
+        prediction: &world.prediction,
         stepwise: way == Way::Stepwise,
         horizon: None,
     };
@@ -177,6 +178,10 @@ struct Reranked(Box<dyn Scheduler>);
 impl Scheduler for Reranked {
     fn order(&self) -> Order {
         Order::Dynamic
+    }
+
+    fn study(&mut self, r: &Waiting<'_>) -> [f64; 2] {
+        self.0.study(r)
     }
 
     fn rank(&mut self, r: &Waiting<'_>, now: SimTime) -> Rank {

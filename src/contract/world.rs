@@ -4,7 +4,9 @@ use crate::engine::{ClusterConfig, EngineConfig, Gate, KvConfig, Preset, RouterK
 use crate::error::Result;
 use crate::ids::RequestId;
 use crate::length::{Belief, LogT};
-use crate::predict::{LengthSample, Predictor, PredictorConfig};
+use crate::predict::{
+    AfterPreemption, Batching, LengthSample, PredictionConfig, PredictionMode, Predictor, PredictorConfig,
+};
 use crate::rng::Stream;
 use crate::scheduler::Requeue;
 use crate::time::{SimTime, Span};
@@ -59,6 +61,7 @@ pub(super) struct World {
     pub kv: KvConfig,
     pub blocks: u64,
     pub cluster: ClusterConfig,
+    pub prediction: PredictionConfig,
     pub requests: Vec<Request>,
     /// True output lengths by id.
     pub outputs: Vec<u32>,
@@ -110,10 +113,11 @@ impl World {
         let replicas = dice.of(&[1, 1, 2]);
         let router = dice.of(&[RouterKind::RoundRobin, RouterKind::LeastOutstanding]);
         let requests = requests(&mut dice, engine.max_model_len);
+        let prediction = prediction(&mut Dice(Stream::new(seed, 0, "contract.prediction", 0)));
         let outputs: Vec<u32> = requests.iter().map(|(_, output)| *output).collect();
         let requests: Vec<Request> = requests.into_iter().map(|(request, _)| request).collect();
-        let mut world =
-            World { engine, kv, blocks: 0, cluster: ClusterConfig { replicas, router }, requests, outputs };
+        let cluster = ClusterConfig { replicas, router };
+        let mut world = World { engine, kv, blocks: 0, cluster, prediction, requests, outputs };
         let largest = (0..world.requests.len()).map(|i| world.blocks_of(i)).max().unwrap_or(1);
         world.blocks = match dice.range(0, 3) {
             0 => dice.range(1, largest),
@@ -138,6 +142,22 @@ impl World {
     /// Whether an otherwise empty replica can serve request `i` to its end.
     pub fn admissible(&self, i: usize) -> bool {
         self.blocks_of(i) <= self.blocks
+    }
+}
+
+/// A third of the worlds predict at once; the others on a server, some so slow enough that requests are served without.
+fn prediction(dice: &mut Dice) -> PredictionConfig {
+    let mode = dice.of(&[PredictionMode::Instant, PredictionMode::Asynchronous, PredictionMode::Synchronous]);
+    let (batch_max, batch_s) = (dice.range(1, 4) as u32, dice.of(&[0.0, 2e-6, 2e-5]));
+    let after = dice.of(&[AfterPreemption::Keep, AfterPreemption::Again]);
+    let batching = dice.of(&[Batching::Window, Batching::ReleasedCode]);
+    let plain = PredictionConfig { mode, ..PredictionConfig::default() };
+    match mode {
+        PredictionMode::Instant => plain,
+        PredictionMode::Synchronous => PredictionConfig { batch_max, batch_s, batching, ..plain },
+        PredictionMode::Asynchronous => {
+            PredictionConfig { batch_max, batch_s, batching, after_preemption: after, ..plain }
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::length::Belief;
 use crate::record::RequestRecord;
-use crate::scheduler::Waiting;
-use crate::time::SimTime;
+use crate::scheduler::{Crowd, Noted, Waiting};
+use crate::time::{SimTime, Span};
 use crate::workload::{RequestSource, Visible};
 
 /// Index into the slab.
@@ -29,6 +29,12 @@ pub(super) enum State {
 pub(super) struct Live {
     pub visible: Visible,
     pub belief: Belief,
+    /// What was noted when the belief came.
+    pub noted: Noted,
+    /// Number of the prediction that it waits for; 0 = none.
+    pub ticket: u64,
+    /// Time that a prediction of it takes on the server.
+    pub prediction_cost: Span,
     pub record: RequestRecord,
     pub state: State,
     /// When it joined the queue last.
@@ -55,10 +61,13 @@ impl Live {
         u64::from(self.visible.prompt_tokens) + u64::from(self.generated)
     }
 
-    pub fn waiting(&self) -> Waiting<'_> {
+    /// As a scheduler sees it among `crowd`.
+    pub fn waiting(&self, crowd: Crowd) -> Waiting<'_> {
         Waiting {
             visible: &self.visible,
             belief: &self.belief,
+            noted: self.noted,
+            crowd,
             queued_at: self.queued_at,
             generated: self.generated,
             generated_before: self.generated_before,
@@ -88,8 +97,10 @@ impl Slab {
         }
     }
 
-    /// Frees a slot; its content stays readable until the slot is used again.
+    /// Frees a slot; its content stays readable until the slot is used again. A prediction still to come
+    /// finds nobody.
     pub fn release(&mut self, slot: Slot) {
+        self.slots[slot as usize].ticket = 0;
         self.free.push(slot);
     }
 

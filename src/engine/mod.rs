@@ -1,10 +1,11 @@
 //! The engine: clock, events, replicas. The only place that mutates a run's state.
 //!
-//! Event order is total: (time, class, replica), classes being step done, arrival, timer, plan. A replica
+//! Event order is total: (time, class, replica), classes being step done, arrival, prediction, timer, plan. A replica
 //! never runs past the next event of another or the next arrival.
 
 mod batch;
 mod config;
+mod heap;
 mod live;
 mod log;
 mod plan;
@@ -19,18 +20,19 @@ pub use log::{Recording, Sink};
 pub use rounds::{ROUND_NS, RoundRequest, Rounds, run_rounds};
 pub use router::{ClusterConfig, RouterKind};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::ids::ReplicaId;
 use crate::latency::LatencyModel;
-use crate::predict::Predictor;
-use crate::record::{RequestRecord, RunTotals};
-use crate::scheduler::Scheduler;
+use crate::length::Belief;
+use crate::predict::{AfterPreemption, PredictionConfig, PredictionMode, Predictor, Server, ServerTotals};
+use crate::record::{PredictionTotals, RequestRecord, RunTotals};
+use crate::scheduler::{Noted, Scheduler};
 use crate::time::{SimTime, Span};
 use crate::workload::{Request, RequestSource};
 use live::{Live, State, World};
 use log::Log;
 use queue::Queue;
-use replica::{Core, Replica, Sums};
+use replica::{Ask, Core, Replica, Sums};
 use router::Router;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -53,6 +55,8 @@ pub struct Setup<'a> {
     pub profile_name: &'a str,
     /// Makes the latency model of a replica.
     pub model: &'a dyn Fn(ReplicaId) -> Result<Box<dyn LatencyModel>>,
+    /// `[prediction]`.
+    pub prediction: &'a PredictionConfig,
     /// Take every step and every request one by one: slow, same bytes.
     pub stepwise: bool,
     /// Stop here; requests inside are unfinished.
@@ -70,6 +74,11 @@ pub fn run(
     predictor: &mut dyn Predictor,
     sink: &mut dyn Sink,
 ) -> Result<RunTotals> {
+    if setup.prediction.mode == PredictionMode::Instant && predictor.takes_time() {
+        let what = "predictions take time (cost_s), and prediction.mode is instant";
+        let help = "choose asynchronous or synchronous, or leave cost_s empty";
+        return Err(Error::input(Place::key("prediction.mode"), what, help));
+    }
     let mut cluster = Cluster::new(setup)?;
     let mut world = World { source, log: Log::new(sink) };
     cluster.drive(predictor, &mut world)?;
@@ -89,8 +98,18 @@ struct Cluster<'a> {
     events: BinaryHeap<Reverse<(SimTime, u8, usize)>>,
     /// Replicas to plan at the present instant.
     pending: Vec<usize>,
+    /// Who makes beliefs that take time.
+    server: Option<Server<Job>>,
     now: SimTime,
     arrived: u64,
+}
+
+/// What the prediction server works on.
+enum Job {
+    /// A request in a replica, which goes on without it.
+    Late(usize, Ask),
+    /// A request that has yet to join a queue.
+    Held(Box<Request>, Belief),
 }
 
 impl<'a> Cluster<'a> {
@@ -116,6 +135,7 @@ impl<'a> Cluster<'a> {
                 core,
                 scheduler,
                 scheduler_name: setup.scheduler_name.into(),
+                predicts_again: setup.prediction.after_preemption == AfterPreemption::Again,
                 needs: model.needs(),
                 pure_model: model.is_pure(),
                 model,
@@ -134,6 +154,10 @@ impl<'a> Cluster<'a> {
             router: Router::new(setup.cluster.router),
             events: BinaryHeap::new(),
             pending: Vec::new(),
+            server: match setup.prediction.mode {
+                PredictionMode::Instant => None,
+                _ => Some(Server::new(setup.prediction)?),
+            },
             now: SimTime::ZERO,
             arrived: 0,
         })
@@ -144,7 +168,8 @@ impl<'a> Cluster<'a> {
         loop {
             let arrival = world.source.next_time()?.unwrap_or(SimTime::MAX);
             let event = self.events.peek().map_or(SimTime::MAX, |Reverse((time, ..))| *time);
-            let next = arrival.min(event);
+            let outside = self.server.as_ref().map_or(arrival, |server| arrival.min(server.next()));
+            let next = outside.min(event);
             if next == SimTime::MAX {
                 return Ok(());
             }
@@ -152,7 +177,7 @@ impl<'a> Cluster<'a> {
                 self.now = horizon;
                 return Ok(());
             }
-            if event < arrival && self.run_ahead(arrival.min(horizon), world)? {
+            if event < outside && self.run_ahead(outside.min(horizon), world)? {
                 continue;
             }
             self.now = next;
@@ -177,7 +202,7 @@ impl<'a> Cluster<'a> {
         Ok(end > time)
     }
 
-    /// Everything that happens at `self.now`: step ends, arrivals, timers, then plans.
+    /// Everything that happens at `self.now`: step ends, arrivals, predictions, timers, then plans.
     fn instant(&mut self, predictor: &mut dyn Predictor, world: &mut World<'_>) -> Result<()> {
         let now = self.now;
         while let Some(Reverse((time, STEP_DONE, r))) = self.events.peek().copied()
@@ -191,6 +216,7 @@ impl<'a> Cluster<'a> {
             let request = world.source.take()?;
             self.arrive(request, predictor, world)?;
         }
+        self.predict(world)?;
         while let Some(Reverse((time, _, r))) = self.events.peek().copied()
             && time == now
         {
@@ -215,16 +241,38 @@ impl<'a> Cluster<'a> {
         world: &mut World<'_>,
     ) -> Result<()> {
         self.arrived += 1;
+        let belief = predictor.predict(&request)?;
+        let Some(server) = &mut self.server else { return self.receive(&request, belief, Span::ZERO, world) };
+        let cost = server.cost(predictor.cost(&request));
+        if self.setup.prediction.mode == PredictionMode::Asynchronous {
+            return self.receive(&request, belief, cost, world);
+        }
+        server.submit(self.now, cost, Job::Held(Box::new(request), belief));
+        Ok(())
+    }
+
+    /// A request joins a replica.
+    fn receive(
+        &mut self,
+        request: &Request,
+        belief: Belief,
+        prediction_cost: Span,
+        world: &mut World<'_>,
+    ) -> Result<()> {
         let replicas = &self.replicas;
         let r = self.router.route(replicas.len(), |r| replicas[r].outstanding());
-        let belief = predictor.predict(&request)?;
+        let late = self.setup.prediction.mode == PredictionMode::Asynchronous;
         let visible = request.visible;
-        let mut record =
-            RequestRecord::arrived(&visible, request.truth.reveal(), Span(request.client_wait_ns));
-        record.predicted_tokens = belief.tokens().map_or(f32::NAN, |p| p as f32);
+        let mut record = arrived(request);
+        if !late {
+            record.predicted_tokens = belief.tokens().map_or(f32::NAN, |p| p as f32);
+        }
         let live = Live {
             visible,
             belief,
+            noted: Noted::default(),
+            ticket: 0,
+            prediction_cost,
             record,
             state: State::Waiting,
             queued_at: visible.arrival,
@@ -237,9 +285,38 @@ impl<'a> Cluster<'a> {
             last_token: SimTime::ZERO,
         };
         let replica = &mut self.replicas[r];
-        replica.arrive(live, self.now, world)?;
+        replica.arrive(live, late, self.now, world)?;
         if replica.end.is_none() {
             self.pending.push(r);
+        }
+        self.ask(r);
+        Ok(())
+    }
+
+    /// Passes on what a replica wants predicted.
+    fn ask(&mut self, r: usize) {
+        let Some(server) = &mut self.server else { return };
+        for ask in self.replicas[r].core.asks.drain(..) {
+            server.submit(self.now, ask.cost, Job::Late(r, ask));
+        }
+    }
+
+    /// Hands out the predictions that are done at `self.now`, and lets the server go on.
+    fn predict(&mut self, world: &mut World<'_>) -> Result<()> {
+        while let Some(server) = self.server.as_mut().filter(|server| server.next() <= self.now) {
+            let Some(job) = server.land(self.now) else {
+                server.start(self.now)?;
+                continue;
+            };
+            match job {
+                Job::Held(request, belief) => self.receive(&request, belief, Span::ZERO, world)?,
+                Job::Late(r, ask) => {
+                    self.replicas[r].learn(ask, self.now)?;
+                    if self.replicas[r].end.is_none() {
+                        self.pending.push(r);
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -252,6 +329,7 @@ impl<'a> Cluster<'a> {
             replica.spend(None)?;
             self.events.push(Reverse((replica.wake_at, TIMER, r)));
         }
+        self.ask(r);
         Ok(())
     }
 
@@ -268,6 +346,13 @@ impl<'a> Cluster<'a> {
             for slot in waiting.chain(running) {
                 world.log.sink.request(core.slab.get(slot).record)?;
             }
+        }
+        let held = self.server.iter().flat_map(Server::jobs).filter_map(|job| match job {
+            Job::Held(request, _) => Some(request),
+            Job::Late(..) => None,
+        });
+        for request in held {
+            world.log.sink.request(arrived(request))?;
         }
         Ok(())
     }
@@ -314,6 +399,15 @@ impl<'a> Cluster<'a> {
             peak_output_tokens: log.peak_tokens,
             at_peak_s: sums.at_peak_s,
             energy_j: sums.energy_j,
+            predictions: self.server.as_ref().map(|server| {
+                let ServerTotals { batches, prompts, busy, latency_ns } = server.totals();
+                PredictionTotals { batches, prompts, busy, latency_ns }
+            }),
         }
     }
+}
+
+/// The record of a request that has only arrived.
+fn arrived(request: &Request) -> RequestRecord {
+    RequestRecord::arrived(&request.visible, request.truth.reveal(), Span(request.client_wait_ns))
 }

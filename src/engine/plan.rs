@@ -122,7 +122,11 @@ impl Replica {
         if evict.requeue == Requeue::Back {
             live.queued_at = now;
         }
-        self.scheduler.notice(&Notice::Evicted(self.core.slab.get(slot).waiting(), evict.how));
+        self.scheduler.notice(&Notice::Evicted(self.core.waiting_view(slot), evict.how));
+        if self.predicts_again && self.core.slab.get(slot).ticket == 0 {
+            self.core.forget(slot);
+            self.note(slot, now, true);
+        }
         let live = self.core.slab.get(slot);
         self.dirty = true;
         match evict.requeue {
@@ -247,11 +251,12 @@ impl Replica {
         if !self.scheduler.reorders(&view) && !self.core.queue.is_dynamic() {
             return Ok(());
         }
+        let crowd = self.core.crowd();
         let Core { queue, slab, .. } = &mut self.core;
         let scheduler = &mut self.scheduler;
         let mut broken = None;
         queue.rerank(|slot| {
-            let rank = scheduler.rank(&slab.get(slot).waiting(), now).0;
+            let rank = scheduler.rank(&slab.get(slot).waiting(crowd), now).0;
             if rank.is_nan() {
                 broken = Some(slot);
             }
@@ -286,7 +291,7 @@ impl Replica {
                 break;
             }
             let view = View::new(now, self.core.id, self.core.sums.steps, &self.core);
-            let decision = self.scheduler.admit(&self.core.slab.get(slot).waiting(), &view);
+            let decision = self.scheduler.admit(&self.core.waiting_view(slot), &view);
             let want = self.core.want(slot);
             let chunked = self.core.engine.chunked_prefill || want <= allowance.tokens;
             let fits = chunked && self.core.fits(slot, want.min(allowance.tokens), decision == Admit::Now);

@@ -1,10 +1,9 @@
 //! The waiting queue of one replica: a heap for static ranks, a list for ranks that change with time.
 
+use super::heap::Heap;
 use super::live::Slot;
 use crate::scheduler::Order;
 use crate::time::SimTime;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
 /// Total order of the queue: requests put in front, then rank, then queueing time, then id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +24,7 @@ fn ordered(rank: f64) -> u64 {
 
 pub(super) struct Queue {
     order: Order,
-    heap: BinaryHeap<Reverse<Key>>,
+    heap: Heap,
     list: Vec<Key>,
     /// Next `front` value to hand out, counting down.
     next_front: u64,
@@ -33,15 +32,15 @@ pub(super) struct Queue {
 
 impl Queue {
     pub fn new(order: Order) -> Queue {
-        Queue { order, heap: BinaryHeap::new(), list: Vec::new(), next_front: u64::MAX - 1 }
+        Queue { order, heap: Heap::default(), list: Vec::new(), next_front: u64::MAX - 1 }
     }
 
     pub fn len(&self) -> usize {
-        self.heap.len() + self.list.len()
+        self.heap.as_slice().len() + self.list.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty() && self.list.is_empty()
+        self.len() == 0
     }
 
     pub fn is_dynamic(&self) -> bool {
@@ -62,32 +61,41 @@ impl Queue {
     /// Returns a key taken out by [`Queue::pop`] to its place.
     pub fn put_back(&mut self, key: Key) {
         match self.order {
-            Order::Static => self.heap.push(Reverse(key)),
+            Order::Static => self.heap.push(key),
             Order::Dynamic => self.list.push(key),
+        }
+    }
+
+    /// Gives a waiting request another rank, unless it was put in front. In dynamic order nothing is to be
+    /// done: everybody is ranked before the order is looked at.
+    pub fn update(&mut self, slot: Slot, rank: f64) {
+        if let Some(key) = self.heap.find(slot).filter(|key| key.front == u64::MAX) {
+            self.heap.replace(Key { rank: ordered(rank), ..key });
         }
     }
 
     /// Ranks everyone again.
     pub fn rerank(&mut self, mut rank: impl FnMut(Slot) -> f64) {
-        let mut heap = std::mem::take(&mut self.heap).into_vec();
-        let keys = heap.iter_mut().map(|Reverse(key)| key).chain(&mut self.list);
-        for key in keys.filter(|k| k.front == u64::MAX) {
-            key.rank = ordered(rank(key.slot));
-        }
-        self.heap = heap.into();
+        let mut again = |key: &mut Key| {
+            if key.front == u64::MAX {
+                key.rank = ordered(rank(key.slot));
+            }
+        };
+        self.heap.change(&mut again);
+        self.list.iter_mut().for_each(again);
     }
 
     /// The best place.
     pub fn head(&self) -> Option<Slot> {
         match self.order {
-            Order::Static => self.heap.peek().map(|Reverse(key)| key.slot),
+            Order::Static => self.heap.as_slice().first().map(|key| key.slot),
             Order::Dynamic => self.list.iter().min().map(|key| key.slot),
         }
     }
 
     pub fn pop(&mut self) -> Option<Key> {
         match self.order {
-            Order::Static => self.heap.pop().map(|Reverse(key)| key),
+            Order::Static => self.heap.pop(),
             Order::Dynamic => {
                 let best = self.list.iter().enumerate().min_by_key(|(_, key)| **key)?.0;
                 Some(self.list.swap_remove(best))
@@ -98,7 +106,7 @@ impl Queue {
     /// The `i`-th waiting request, in no particular order.
     pub fn slot(&self, i: usize) -> Slot {
         match self.order {
-            Order::Static => self.heap.as_slice()[i].0.slot,
+            Order::Static => self.heap.as_slice()[i].slot,
             Order::Dynamic => self.list[i].slot,
         }
     }

@@ -10,7 +10,7 @@ use crate::kv::BlockPool;
 use crate::latency::{Chunk, LatencyModel, Needs, StepShape};
 use crate::length::Belief;
 use crate::record::{Event, EventKind, IntervalCounts, Status};
-use crate::scheduler::{How, KvView, Notice, Running, Scheduler, ViewSource, Waiting};
+use crate::scheduler::{Crowd, How, KvView, Noted, Notice, Running, Scheduler, ViewSource, Waiting};
 use crate::time::{SimTime, Span};
 use crate::workload::Outcome;
 
@@ -84,6 +84,17 @@ pub(super) struct Core {
     pub duration: Span,
     pub next_seat: u64,
     pub sums: Sums,
+    /// Predictions to ask for, and how many were asked for before.
+    pub asks: Vec<Ask>,
+    pub tickets: u64,
+}
+
+/// A belief kept from a waiting request until the server has it.
+pub(super) struct Ask {
+    pub slot: Slot,
+    pub ticket: u64,
+    pub belief: Belief,
+    pub cost: Span,
 }
 
 /// What is left to hand out in a step.
@@ -101,6 +112,8 @@ pub(super) struct Replica {
     pub profile_name: String,
     pub needs: Needs,
     pub pure_model: bool,
+    /// Whether a request that loses its memory loses its belief too.
+    pub predicts_again: bool,
     /// Something happened since the scheduler was asked last.
     pub dirty: bool,
     pub wake_at: SimTime,
@@ -158,6 +171,8 @@ impl Core {
             duration: Span::ZERO,
             next_seat: 0,
             sums: Sums::default(),
+            asks: Vec::new(),
+            tickets: 0,
             engine,
         })
     }
@@ -274,6 +289,23 @@ impl Core {
         self.partial.clone_from(&self.running);
     }
 
+    pub fn crowd(&self) -> Crowd {
+        Crowd { waiting: self.queue.len() as u32, seats: self.engine.max_seqs }
+    }
+
+    pub fn waiting_view(&self, slot: Slot) -> Waiting<'_> {
+        self.slab.get(slot).waiting(self.crowd())
+    }
+
+    /// Keeps the belief of a request from its scheduler until the server has predicted it.
+    pub fn forget(&mut self, slot: Slot) {
+        self.tickets += 1;
+        let live = self.slab.get_mut(slot);
+        live.ticket = self.tickets;
+        let (belief, cost) = (std::mem::take(&mut live.belief), live.prediction_cost);
+        self.asks.push(Ask { slot, ticket: live.ticket, belief, cost });
+    }
+
     fn running_view(&self, slot: Slot) -> Running<'_> {
         let (kv_tokens, generated) = self.progress(slot);
         let live = self.slab.get(slot);
@@ -326,11 +358,11 @@ impl ViewSource for Core {
     }
 
     fn head(&self) -> Option<Waiting<'_>> {
-        self.queue.head().map(|slot| self.slab.get(slot).waiting())
+        self.queue.head().map(|slot| self.waiting_view(slot))
     }
 
     fn waiting(&self, i: usize) -> Waiting<'_> {
-        self.slab.get(self.queue.slot(i)).waiting()
+        self.waiting_view(self.queue.slot(i))
     }
 }
 
@@ -360,21 +392,56 @@ impl Replica {
         Err(self.broken(slot, rule))
     }
 
-    /// A request arrives, or comes back: rank it and put it in the queue.
-    pub fn enqueue(&mut self, slot: Slot, now: SimTime) -> Result<()> {
-        let live = self.core.slab.get(slot);
-        let rank = self.scheduler.rank(&live.waiting(), now).0;
+    /// Rank of a request that is in the queue, or about to be if `joins`.
+    fn rank(&mut self, slot: Slot, now: SimTime, joins: bool) -> Result<f64> {
+        let mut crowd = self.core.crowd();
+        crowd.waiting += u32::from(joins);
+        let rank = self.scheduler.rank(&self.core.slab.get(slot).waiting(crowd), now).0;
         if rank.is_nan() {
             return Err(self.broken(Some(slot), "a rank must not be NaN"));
         }
+        Ok(rank)
+    }
+
+    /// A request arrives, or comes back: rank it and put it in the queue.
+    pub fn enqueue(&mut self, slot: Slot, now: SimTime) -> Result<()> {
+        let rank = self.rank(slot, now, true)?;
+        let live = self.core.slab.get(slot);
         let (queued_at, id) = (live.queued_at, live.visible.id.0);
         self.core.queue.push(rank, queued_at, id, slot);
         self.dirty = true;
         Ok(())
     }
 
-    /// A request reaches this replica.
-    pub fn arrive(&mut self, mut live: Live, now: SimTime, world: &mut World<'_>) -> Result<()> {
+    /// Notes that a request has the belief it has since `now`; `joins` as for its rank.
+    pub fn note(&mut self, slot: Slot, now: SimTime, joins: bool) {
+        let mut crowd = self.core.crowd();
+        crowd.waiting += u32::from(joins);
+        let studied = self.scheduler.study(&self.core.slab.get(slot).waiting(crowd));
+        self.core.slab.get_mut(slot).noted = Noted { at: now, waiting: crowd.waiting, studied };
+    }
+
+    /// The server has predicted a request that came or lost its memory earlier.
+    pub fn learn(&mut self, ask: Ask, now: SimTime) -> Result<()> {
+        let Ask { slot, ticket, belief, .. } = ask;
+        let live = self.core.slab.get_mut(slot);
+        if live.ticket != ticket {
+            return Ok(());
+        }
+        live.record.predicted_tokens = belief.tokens().map_or(f32::NAN, |p| p as f32);
+        (live.belief, live.ticket) = (belief, 0);
+        let waits = live.state == State::Waiting;
+        self.note(slot, now, false);
+        if waits {
+            let rank = self.rank(slot, now, false)?;
+            self.core.queue.update(slot, rank);
+        }
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// A request reaches this replica. If `late`, its scheduler does not have the belief yet.
+    pub fn arrive(&mut self, mut live: Live, late: bool, now: SimTime, world: &mut World<'_>) -> Result<()> {
         live.record.replica = self.core.id;
         let known = live.known();
         let slot = self.core.slab.insert(live);
@@ -383,10 +450,14 @@ impl Replica {
         if self.core.never_fits(known, known + 1) {
             return self.reject(slot, now, world);
         }
-        if let Some(reason) = self.scheduler.refuses(&self.core.slab.get(slot).waiting()) {
+        if let Some(reason) = self.scheduler.refuses(&self.core.waiting_view(slot)) {
             return Err(self.broken(Some(slot), reason));
         }
         world.log.entered();
+        if late {
+            self.core.forget(slot);
+        }
+        self.note(slot, now, true);
         self.enqueue(slot, now)
     }
 

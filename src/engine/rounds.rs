@@ -5,7 +5,7 @@ use crate::error::{Error, Place, Result};
 use crate::ids::RequestId;
 use crate::latency::{LatencyModel, StepShape};
 use crate::length::Belief;
-use crate::predict::Predictor;
+use crate::predict::{PredictionConfig, Predictor};
 use crate::record::{IntervalCounts, RequestRecord, Status, StepRecord};
 use crate::scheduler::Scheduler;
 use crate::time::{SimTime, Span};
@@ -68,6 +68,7 @@ pub fn run_rounds(
     requests.iter().enumerate().try_for_each(|(i, r)| r.check(i, kv_tokens))?;
     let engine = EngineConfig::preset(Preset::Theory);
     let setup = Setup {
+        prediction: &PredictionConfig::default(),
         engine: &engine,
         kv: &KvConfig::preset(Preset::Theory),
         kv_blocks: kv_tokens,

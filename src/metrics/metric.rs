@@ -40,14 +40,19 @@ const fn mean(name: &'static str, of: fn(&Summary) -> Option<f64>, series: Serie
 }
 
 /// Every metric that a summary holds, in reading order.
-pub const METRICS: [Metric; 14] = [
+pub const METRICS: [Metric; 19] = [
     mean("e2e_mean_s", |s| Some(s.latencies.e2e_s.mean), RequestRecord::e2e),
     plain("e2e_p50_s", Better::Lower, |s| Some(s.latencies.e2e_s.p50)),
     plain("e2e_p99_s", Better::Lower, |s| Some(s.latencies.e2e_s.p99)),
     mean("ttft_mean_s", |s| Some(s.latencies.ttft_s.mean), RequestRecord::ttft),
+    plain("ttft_p50_s", Better::Lower, |s| Some(s.latencies.ttft_s.p50)),
+    plain("ttft_p90_s", Better::Lower, |s| Some(s.latencies.ttft_s.p90)),
     plain("ttft_p99_s", Better::Lower, |s| Some(s.latencies.ttft_s.p99)),
     mean("tpot_mean_s", |s| Some(s.latencies.tpot_s.mean), RequestRecord::tpot),
     mean("per_token_mean_s", |s| Some(s.latencies.per_token_s.mean), RequestRecord::per_token),
+    plain("per_token_p90_s", Better::Lower, |s| Some(s.latencies.per_token_s.p90)),
+    plain("time_at_s", Better::Lower, |s| s.time_at.first()?.time_s),
+    plain("finished_by", Better::Higher, |s| Some(s.finished_by.first()?.requests as f64)),
     plain("requests_per_s", Better::Higher, |s| Some(s.throughput.requests_per_s)),
     plain("output_tokens_per_s", Better::Higher, |s| Some(s.throughput.output_tokens_per_s)),
     plain("goodput_rps", Better::Higher, |s| s.slo.map(|slo| slo.goodput_rps)),

@@ -22,6 +22,6 @@ pub use metric::{Better, METRICS, Metric, Series};
 pub use slo::{SLO_PRESETS, Slo, SloReport};
 pub use summarise::{Floor, RunRecord, SummaryOptions, Trim, summarise};
 pub use summary::{
-    ClassSummary, Counts, Latencies, LowerBound, Peaks, PredictionError, Stages, SteadyState, Summary,
-    Throughput, Utilisation,
+    ClassSummary, Counts, FinishedBy, Latencies, LowerBound, Peaks, PredictionError, PredictionServer,
+    Stages, SteadyState, Summary, Throughput, TimeAt, Utilisation,
 };

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Place, Result};
 use crate::metrics::fairness::Fairness;
 use crate::metrics::{
-    ClassSummary, Counts, Distribution, Latencies, LowerBound, Peaks, PredictionError, Slo, Stages,
-    SteadyState, Summary, Throughput, Utilisation,
+    ClassSummary, Counts, Distribution, FinishedBy, Latencies, LowerBound, Peaks, PredictionError,
+    PredictionServer, Slo, Stages, SteadyState, Summary, Throughput, TimeAt, Utilisation,
 };
 use crate::record::{LogHistogram, PercentileConvention, RequestRecord, RunTotals, Status};
 use crate::time::{SimTime, Span};
@@ -43,6 +43,10 @@ pub struct SummaryOptions<'a> {
     pub slo: Option<Slo>,
     /// Ends to cut off for the steady-state block.
     pub trim: Option<Trim>,
+    /// Numbers of completed requests whose times are wanted.
+    pub time_at: &'a [u64],
+    /// Times, seconds from the first arrival, by which completed requests are to be counted.
+    pub finished_by_s: &'a [f64],
     /// E2E latency of a request (prompt, output tokens) alone on an idle replica. With it, the summary
     /// has slowdowns and Jain's index.
     pub isolated: Option<&'a dyn Fn(u32, u32) -> Span>,
@@ -94,6 +98,7 @@ pub fn summarise(run: &RunRecord<'_>, options: &SummaryOptions<'_>) -> Result<Su
     let duration_s = (to - from).as_secs();
     let output_tokens: u64 = completed.iter().map(|r| u64::from(r.output_tokens)).sum();
     let latencies_of_all = latencies(completed.iter().copied(), convention);
+    let ends = ends(&completed, from);
     let fairness = options.isolated.map(|isolated| Fairness::new(&completed, isolated));
     Ok(Summary {
         schema: 1,
@@ -130,8 +135,11 @@ pub fn summarise(run: &RunRecord<'_>, options: &SummaryOptions<'_>) -> Result<Su
             .trim
             .map(|trim| steady_state(&completed, trim, (from, to), convention))
             .transpose()?,
+        time_at: time_at(&ends, options.time_at),
+        finished_by: finished_by(&ends, options.finished_by_s),
         prediction: prediction_error(requests),
         intervals: Some(totals.intervals).filter(|i| i.given > 0),
+        prediction_server: prediction_server(totals),
         energy_j: totals.energy_j,
         j_per_output_token: totals.energy_j.filter(|_| output_tokens > 0).map(|j| j / output_tokens as f64),
         percentile_convention: convention,
@@ -303,5 +311,31 @@ fn prediction_error(requests: &[RequestRecord]) -> Option<PredictionError> {
         rmse_tokens: mean(squared).sqrt(),
         bias_tokens: mean(signed),
         relative: mean(relative),
+    })
+}
+
+/// Times of completion since the first arrival, in order.
+fn ends(completed: &[&RequestRecord], from: SimTime) -> Vec<Span> {
+    let mut ends: Vec<Span> = completed.iter().filter_map(|r| Some(r.finish.get()? - from)).collect();
+    ends.sort_unstable();
+    ends
+}
+
+fn time_at(ends: &[Span], counts: &[u64]) -> Vec<TimeAt> {
+    let end = |requests: u64| ends.get((requests as usize).checked_sub(1)?).map(|end| end.as_secs());
+    counts.iter().map(|&requests| TimeAt { requests, time_s: end(requests) }).collect()
+}
+
+fn finished_by(ends: &[Span], times_s: &[f64]) -> Vec<FinishedBy> {
+    let count = |time_s: f64| ends.partition_point(|end| end.as_secs() <= time_s) as u64;
+    times_s.iter().map(|&time_s| FinishedBy { time_s, requests: count(time_s) }).collect()
+}
+
+fn prediction_server(totals: &RunTotals) -> Option<PredictionServer> {
+    totals.predictions.map(|p| PredictionServer {
+        predictions: p.prompts,
+        batch_mean: p.prompts as f64 / p.batches as f64,
+        latency_mean_s: p.latency_ns as f64 / 1e9 / p.prompts as f64,
+        busy: p.busy.as_secs() / totals.horizon.as_secs(),
     })
 }

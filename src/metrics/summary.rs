@@ -77,12 +77,21 @@ pub struct Summary {
     /// The run without its ends, if asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steady_state: Option<SteadyState>,
+    /// When so many requests were completed, where it was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub time_at: Vec<TimeAt>,
+    /// How many were completed by then, where it was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub finished_by: Vec<FinishedBy>,
     /// How far beliefs were off, where there were beliefs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prediction: Option<PredictionError>,
     /// Requests served under an interval of lengths, and those whose output it missed; absent without intervals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intervals: Option<IntervalCounts>,
+    /// The prediction server, where predictions took time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction_server: Option<PredictionServer>,
     /// Energy of all steps, J; absent without a power model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub energy_j: Option<f64>,
@@ -234,4 +243,38 @@ pub struct PredictionError {
     pub bias_tokens: f64,
     /// Mean absolute error relative to the true length.
     pub relative: f64,
+}
+
+/// What the prediction server did; null where there was nothing to divide by.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PredictionServer {
+    /// Predictions handed out.
+    pub predictions: u64,
+    /// Prompts in a batch, on average.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub batch_mean: f64,
+    /// From asking to the answer, on average, seconds.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub latency_mean_s: f64,
+    /// Share of the run that it worked.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub busy: f64,
+}
+
+/// When a number of requests was completed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TimeAt {
+    /// Completed requests.
+    pub requests: u64,
+    /// Seconds from the first arrival; null if so many never were.
+    pub time_s: Option<f64>,
+}
+
+/// How many requests were completed by a time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FinishedBy {
+    /// Seconds from the first arrival.
+    pub time_s: f64,
+    /// Completed requests.
+    pub requests: u64,
 }

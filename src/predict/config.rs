@@ -3,9 +3,11 @@
 use super::binned::Binned;
 use super::file::FromFile;
 use super::interval::{Around, Classes, One, Quantiles};
+use super::log_t::{LawSample, NoisyLaw};
 use super::noisy::Noisy;
 use super::{Law, Nothing, Oracle, Predictor};
 use crate::error::{Error, Place, Result};
+use crate::length::LogT;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -46,6 +48,17 @@ pub enum PredictorConfig {
     NoisyTau {
         /// Kendall's tau between predicted and true lengths, in 0..=1.
         tau: f64,
+    },
+    /// The law that a synthetic trace drew the length from, seen through a regression whose predictions of mu and of
+    /// ln(1 + sigma) explain chosen shares of their variance over the trace.
+    LogT {
+        /// Coefficient of determination of mu, in 0..=1.
+        r2_mu: f64,
+        /// Coefficient of determination of ln(1 + sigma), in 0..=1.
+        r2_sigma: f64,
+        /// Correlation of the two errors, in -1..=1.
+        #[serde(default)]
+        error_correlation: f64,
     },
     /// A classifier: the belief is the interval of the predicted class.
     Binned {
@@ -111,21 +124,29 @@ pub struct LengthSample {
     pub log_sd: f64,
     /// ln(length) of up to [`LengthSample::KEPT`] requests, evenly spread.
     pub logs: Vec<f64>,
+    /// Statistics of the laws that the lengths were drawn from, where the trace has them.
+    pub laws: Option<LawSample>,
 }
 
 impl LengthSample {
     /// Lengths kept for calibrating ranks.
     pub const KEPT: usize = 2000;
 
-    /// Statistics of true output lengths in tokens.
-    pub fn new(lengths: &[u32]) -> LengthSample {
+    /// Statistics of true output lengths in tokens, and of the laws behind them.
+    pub fn new(lengths: &[u32], laws: &[LogT]) -> LengthSample {
         let n = lengths.len().max(1) as f64;
         let log = |&tokens: &u32| libm::log(f64::from(tokens.max(1)));
         let log_mean = lengths.iter().map(log).sum::<f64>() / n;
         let variance = lengths.iter().map(|t| (log(t) - log_mean) * (log(t) - log_mean)).sum::<f64>() / n;
         let stride = lengths.len().div_ceil(Self::KEPT).max(1);
         let logs = lengths.iter().step_by(stride).map(log).collect();
-        LengthSample { n: lengths.len() as u64, log_mean, log_sd: libm::sqrt(variance), logs }
+        LengthSample {
+            n: lengths.len() as u64,
+            log_mean,
+            log_sd: libm::sqrt(variance),
+            logs,
+            laws: LawSample::new(laws),
+        }
     }
 }
 
@@ -139,6 +160,7 @@ impl PredictorConfig {
             PredictorConfig::Noisy { .. } => "noisy",
             PredictorConfig::NoisyR2 { .. } => "noisy-r2",
             PredictorConfig::NoisyTau { .. } => "noisy-tau",
+            PredictorConfig::LogT { .. } => "log-t",
             PredictorConfig::Binned { .. } => "binned",
             PredictorConfig::Interval { .. } => "interval",
             PredictorConfig::IntervalClasses { .. } => "interval-classes",
@@ -154,6 +176,10 @@ impl PredictorConfig {
             PredictorConfig::Noisy { sigma } => format!("noisy {sigma}"),
             PredictorConfig::NoisyR2 { r2 } => format!("noisy-r2 {r2}"),
             PredictorConfig::NoisyTau { tau } => format!("noisy-tau {tau}"),
+            PredictorConfig::LogT { r2_mu, r2_sigma, error_correlation } => match error_correlation {
+                0.0 => format!("log-t {r2_mu} {r2_sigma}"),
+                rho => format!("log-t {r2_mu} {r2_sigma} {rho}"),
+            },
             PredictorConfig::Binned { confusion, .. } => format!("binned {}", confusion.len()),
             PredictorConfig::Interval { lower, upper } => format!("interval {lower}..{upper}"),
             PredictorConfig::IntervalClasses { width } => format!("interval-classes {width}"),
@@ -177,7 +203,8 @@ impl PredictorConfig {
 
     /// Whether [`PredictorConfig::build`] reads the [`LengthSample`].
     pub fn needs_sample(&self) -> bool {
-        matches!(self, PredictorConfig::NoisyR2 { .. } | PredictorConfig::NoisyTau { .. })
+        use PredictorConfig::{LogT, NoisyR2, NoisyTau};
+        matches!(self, NoisyR2 { .. } | NoisyTau { .. } | LogT { .. })
     }
 
     /// The predictor, its noise keyed by (seed, replicate, request).
@@ -212,6 +239,15 @@ impl PredictorConfig {
             }
             PredictorConfig::NoisyTau { tau } => {
                 Box::new(Noisy::with_tau(share("tau", *tau)?, sample, seed, replicate))
+            }
+            PredictorConfig::LogT { r2_mu, r2_sigma, error_correlation } => {
+                if !(-1.0..=1.0).contains(error_correlation) {
+                    let what = format!("{error_correlation} is no correlation");
+                    let place = Place::key("predictor.error_correlation");
+                    return Err(Error::input(place, what, "choose -1 to 1"));
+                }
+                let r2 = [share("r2_mu", *r2_mu)?, share("r2_sigma", *r2_sigma)?];
+                Box::new(NoisyLaw::new(r2, *error_correlation, sample.laws, seed, replicate))
             }
             PredictorConfig::Binned { edges, confusion, cap } => {
                 Box::new(Binned::new(edges, confusion, *cap, seed, replicate)?)

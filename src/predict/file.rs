@@ -1,8 +1,10 @@
 //! Predictions made elsewhere, in any language: `id,kind,p1,p2,p3,p4,cost_s`.
 
+use super::server::LONGEST_S;
 use super::{Missing, Predictor};
 use crate::error::{Error, Place, Result};
 use crate::length::{Belief, LogT};
+use crate::time::Span;
 use crate::workload::Request;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -10,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 pub(super) struct FromFile {
     path: PathBuf,
-    beliefs: BTreeMap<u32, Belief>,
+    beliefs: BTreeMap<u32, (Belief, Option<Span>)>,
     missing: Missing,
 }
 
@@ -46,8 +48,8 @@ impl FromFile {
             })?;
             let at = |column: &str| Place::file(path).line(line).column(column);
             let id = row.id;
-            let belief = row.belief(&at)?;
-            if beliefs.insert(id, belief).is_some() {
+            let prediction = (row.belief(&at)?, row.cost(&at)?);
+            if beliefs.insert(id, prediction).is_some() {
                 return Err(Error::input(at("id"), format!("id {id} is there twice"), "give every id once"));
             }
         }
@@ -56,13 +58,18 @@ impl FromFile {
 }
 
 impl Row {
-    fn belief(&self, at: &dyn Fn(&str) -> Place) -> Result<Belief> {
-        if self.cost_s.is_some_and(|c| c != 0.0) {
-            let what = "prediction time is not modelled yet".to_string();
-            return Err(Error::input(at("cost_s"), what, "leave it empty or 0"));
+    fn cost(&self, at: &dyn Fn(&str) -> Place) -> Result<Option<Span>> {
+        let Some(cost_s) = self.cost_s else { return Ok(None) };
+        if (0.0..=LONGEST_S).contains(&cost_s) {
+            return Ok(Span::from_secs(cost_s));
         }
+        let what = format!("{cost_s} is no length of time for a prediction");
+        Err(Error::input(at("cost_s"), what, "give 0 to 1000000 seconds"))
+    }
+
+    fn belief(&self, at: &dyn Fn(&str) -> Place) -> Result<Belief> {
         if self.at_token.is_some_and(|t| t != 0) {
-            let what = "predictions that change while a request runs are not modelled yet".to_string();
+            let what = "predictions that change while a request runs are not modelled".to_string();
             return Err(Error::input(at("at_token"), what, "leave it empty or 0"));
         }
         let number = |column: &str, value: Option<f64>| match value {
@@ -109,7 +116,7 @@ impl Predictor for FromFile {
     fn predict(&mut self, request: &Request) -> Result<Belief> {
         let id = request.visible.id.0;
         match (self.beliefs.get(&id), self.missing) {
-            (Some(belief), _) => Ok(belief.clone()),
+            (Some((belief, _)), _) => Ok(belief.clone()),
             (None, Missing::Unknown) => Ok(Belief::Unknown),
             (None, Missing::Error) => Err(Error::input(
                 Place::file(&self.path),
@@ -117,5 +124,13 @@ impl Predictor for FromFile {
                 "add it, or set predictor.missing = \"unknown\"",
             )),
         }
+    }
+
+    fn cost(&self, request: &Request) -> Option<Span> {
+        self.beliefs.get(&request.visible.id.0)?.1
+    }
+
+    fn takes_time(&self) -> bool {
+        self.beliefs.values().any(|(_, cost)| cost.is_some_and(|cost| cost > Span::ZERO))
     }
 }

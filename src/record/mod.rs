@@ -19,7 +19,7 @@ pub use requests_csv::{Column, Columns, RequestsCsv};
 pub use steps_csv::StepsCsv;
 pub use tables::{TableFile, TableFormat, read_table};
 pub use timeline::{Timeline, Window};
-pub use totals::{IntervalCounts, RunTotals};
+pub use totals::{IntervalCounts, PredictionTotals, RunTotals};
 
 use crate::error::{Error, Result};
 use crate::ids::{ReplicaId, RequestId};

@@ -74,4 +74,19 @@ pub struct RunTotals {
     pub at_peak_s: Option<[f64; 2]>,
     /// Energy of all steps, J; `None` without a power model.
     pub energy_j: Option<f64>,
+    /// What the prediction server did; `None` where predictions take no time.
+    pub predictions: Option<PredictionTotals>,
+}
+
+/// Sums over the predictions of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PredictionTotals {
+    /// Batches started.
+    pub batches: u64,
+    /// Predictions handed out.
+    pub prompts: u64,
+    /// Time that the server worked, the batch in flight included.
+    pub busy: Span,
+    /// Sum over predictions of the time from asking to the answer, ns.
+    pub latency_ns: u128,
 }

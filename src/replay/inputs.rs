@@ -85,14 +85,15 @@ impl Trace {
     pub fn load(config: &TraceConfig) -> Result<Trace> {
         let (reader, _) = open(config)?;
         let (has_times, notes) = (reader.has_times(), Arc::default());
-        let mut lengths = Vec::new();
+        let (mut lengths, mut laws) = (Vec::new(), Vec::new());
         let rows = Rows::load(Noted { reader, notes: Arc::clone(&notes) }.inspect(|row| {
             if let Ok(row) = row {
                 lengths.push(row.output_tokens);
+                laws.extend(row.law);
             }
         }))?;
         Ok(Trace {
-            sample: Arc::new(LengthSample::new(&lengths)),
+            sample: Arc::new(LengthSample::new(&lengths, &laws)),
             notes,
             feed: Feed::Shared(rows),
             has_times,

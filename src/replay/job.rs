@@ -108,8 +108,10 @@ impl Job {
         let config = self.config(scenario);
         let replicate = u64::from(self.replicate);
         let mut workload = inputs.workload(scenario, replicate, self.rate_rps)?;
-        let mut predictor =
+        let prediction = scenario.prediction(config);
+        let predictor =
             scenario.predictor(config, registry)?.build(inputs.sample(), scenario.seed, replicate)?;
+        let mut predictor = prediction.wrap(predictor, scenario.seed, replicate);
         let scheduler_seed = scenario.seed.wrapping_add(replicate);
         let capacity = inputs.kv_capacity_tokens(scenario);
         let setup = engine::Setup {
@@ -121,6 +123,7 @@ impl Job {
             scheduler: &|_: ReplicaId| registry.make(&config.name, &config.params, scheduler_seed),
             profile_name: &inputs.profile.name,
             model: &|_: ReplicaId| inputs.profile.model(capacity),
+            prediction,
             stepwise,
             horizon: scenario.metrics.horizon_s.and_then(SimTime::from_secs),
         };

@@ -49,6 +49,8 @@ impl Job {
             percentiles: metrics.percentiles,
             slo: metrics.slo()?,
             trim: Some(Trim { warmup: metrics.warmup_share, cooldown: metrics.cooldown_share }),
+            time_at: &metrics.time_at,
+            finished_by_s: &metrics.finished_by_s,
             isolated: isolated.as_ref().map(|f| f as &dyn Fn(u32, u32) -> Span),
             floor: floor.map(Found::floor),
         };

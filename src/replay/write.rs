@@ -201,19 +201,22 @@ fn hashes(dir: &Path) -> Result<Files> {
 fn load_csv(out: &mut dyn std::io::Write, loads: &[(Job, String, Summary)]) -> std::io::Result<()> {
     writeln!(
         out,
-        "rate_rps,scheduler,replicate,e2e_mean_s,e2e_p99_s,ttft_mean_s,ttft_p99_s,requests_per_s,goodput_rps"
+        "rate_rps,scheduler,replicate,e2e_mean_s,e2e_p99_s,ttft_mean_s,ttft_p99_s,\
+         per_token_mean_s,per_token_p90_s,requests_per_s,goodput_rps"
     )?;
     for (job, label, s) in loads {
         let (rate, l) = (job.rate_rps.unwrap_or(f64::NAN), &s.latencies);
         let goodput = s.slo.map_or(String::new(), |slo| slo.goodput_rps.to_string());
         writeln!(
             out,
-            "{rate},{label},{},{},{},{},{},{},{goodput}",
+            "{rate},{label},{},{},{},{},{},{},{},{},{goodput}",
             job.replicate,
             l.e2e_s.mean,
             l.e2e_s.p99,
             l.ttft_s.mean,
             l.ttft_s.p99,
+            l.per_token_s.mean,
+            l.per_token_s.p90,
             s.throughput.requests_per_s
         )?;
     }

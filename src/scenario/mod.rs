@@ -16,7 +16,7 @@ pub use written::{Braced, braced, predictor, scalar, schedulers, split_outside_b
 use crate::engine::{ClusterConfig, EngineConfig, KvConfig, Preset};
 use crate::error::Result;
 use crate::metrics::{PercentileConvention, Slo};
-use crate::predict::PredictorConfig;
+use crate::predict::{PredictionConfig, PredictorConfig};
 use crate::scheduler::Registry;
 use crate::trace::{Format, ReadOptions, Tokenizer};
 use crate::workload;
@@ -55,6 +55,8 @@ pub struct Scenario {
     /// schedulers that read beliefs, nobody for the others.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub predictor: Option<PredictorConfig>,
+    /// How long predictions take and how they fail, where a scheduler does not say otherwise.
+    pub prediction: PredictionConfig,
     /// The schedulers to compare; the first is what the others are compared with.
     pub schedulers: Vec<SchedulerConfig>,
     /// Offered loads for the response-time figure.
@@ -129,12 +131,21 @@ pub struct SchedulerConfig {
     /// Who predicts for it; unset = `[predictor]`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub predictor: Option<PredictorConfig>,
+    /// How long its predictions take and how they fail; unset = `[prediction]`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub prediction: Option<PredictionConfig>,
 }
 
 impl SchedulerConfig {
     /// The scheduler `name` as it comes.
     pub fn plain(name: &str) -> SchedulerConfig {
-        SchedulerConfig { name: name.into(), label: None, params: serde_json::Map::new(), predictor: None }
+        SchedulerConfig {
+            name: name.into(),
+            label: None,
+            params: serde_json::Map::new(),
+            predictor: None,
+            prediction: None,
+        }
     }
 
     /// Its name in tables and directories.
@@ -142,9 +153,19 @@ impl SchedulerConfig {
         if let Some(label) = &self.label {
             return label.clone();
         }
+        let plain = |value: &serde_json::Value| match value {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
         let params = self.params.iter().map(|(key, value)| match value {
-            serde_json::Value::String(text) => format!("{key}={text}"),
-            other => format!("{key}={other}"),
+            // A table: its kind, then the rest.
+            serde_json::Value::Object(table) => {
+                let kind = table.get("kind").map(plain).unwrap_or_default();
+                let rest = table.iter().filter(|(inner, _)| *inner != "kind");
+                let rest: String = rest.map(|(inner, value)| format!("+{inner}={}", plain(value))).collect();
+                format!("{key}={kind}{rest}")
+            }
+            other => format!("{key}={}", plain(other)),
         });
         let predictor = self.predictor.iter().map(|p| p.label().replace(' ', "-"));
         std::iter::once(self.name.clone()).chain(params).chain(predictor).collect::<Vec<_>>().join("-")
@@ -176,6 +197,10 @@ pub struct MetricsConfig {
     pub warmup_share: f64,
     /// Share left out at its end.
     pub cooldown_share: f64,
+    /// Numbers of completed requests whose times are told; the first is in the comparison.
+    pub time_at: Vec<u64>,
+    /// Times, seconds from the first arrival, by which completed requests are counted; likewise.
+    pub finished_by_s: Vec<f64>,
     /// Stop the run here, seconds; requests inside are unfinished.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub horizon_s: Option<f64>,
@@ -190,6 +215,8 @@ impl Default for MetricsConfig {
             max_outside_domain: 0.01,
             warmup_share: 0.1,
             cooldown_share: 0.1,
+            time_at: Vec::new(),
+            finished_by_s: Vec::new(),
             horizon_s: None,
         }
     }
@@ -224,6 +251,11 @@ impl Scenario {
         Ok(if reads { PredictorConfig::Oracle } else { PredictorConfig::None })
     }
 
+    /// How long the predictions for `config`, one of this scenario's schedulers, take.
+    pub fn prediction<'s>(&'s self, config: &'s SchedulerConfig) -> &'s PredictionConfig {
+        config.prediction.as_ref().unwrap_or(&self.prediction)
+    }
+
     /// Built-in values on top of `preset`.
     pub fn defaults(preset: Preset) -> Scenario {
         Scenario {
@@ -238,6 +270,7 @@ impl Scenario {
             kv: KvConfig::preset(preset),
             cluster: ClusterConfig::default(),
             predictor: None,
+            prediction: PredictionConfig::default(),
             schedulers: vec![SchedulerConfig::plain("fcfs")],
             load: LoadConfig::default(),
             metrics: MetricsConfig::default(),

@@ -302,6 +302,9 @@ fn check(s: &Scenario) -> Result<()> {
 
 fn check_lists(s: &Scenario) -> Result<()> {
     let bad = |key: &str, what: String, help: &str| Err(Error::input(Place::key(key), what, help));
+    s.prediction.check("prediction")?;
+    let own = s.schedulers.iter().filter_map(|one| one.prediction.as_ref());
+    own.into_iter().try_for_each(|prediction| prediction.check("schedulers[].prediction"))?;
     if s.schedulers.is_empty() {
         return bad("schedulers", "there is none".into(), "name at least one of `foretoken schedulers`");
     }
@@ -339,6 +342,12 @@ fn check_lists(s: &Scenario) -> Result<()> {
         return bad("metrics.max_outside_domain", what, "choose 0 to 1");
     }
     m.slo()?;
+    if m.time_at.contains(&0) {
+        return bad("metrics.time_at", "0 requests are completed from the start".into(), "choose 1 or more");
+    }
+    if let Some(t) = m.finished_by_s.iter().find(|t| !(t.is_finite() && **t > 0.0)) {
+        return bad("metrics.finished_by_s", format!("{t} is no length of time"), "choose positive seconds");
+    }
     if let Some(h) = m.horizon_s.filter(|h| !(h.is_finite() && *h > 0.0)) {
         return bad("metrics.horizon_s", format!("{h} is no length of time"), "choose positive seconds");
     }

@@ -3,23 +3,32 @@
 //! A scheduler decides, the engine acts and checks. To add one: write a file beside this one with an
 //! `ENTRY`, and add it to the list in `registry.rs`.
 
+mod aging;
 mod edf;
 mod fcfs;
+mod gittins;
 mod hrrn;
 mod interval;
+mod laws;
 mod least_slack;
 mod ljf;
+mod ltr;
 mod mlfq;
 mod priority;
+mod quantile;
 mod random;
 mod registry;
+mod sept;
 mod sjf;
 mod sjf_input;
 mod srpt;
+mod ssjf;
+mod tie;
+mod uniboost;
 mod view;
 
 pub use registry::{Entry, Made, NoParams, Params, Registry, parse};
-pub use view::{KvView, Running, View, ViewSource, Waiting};
+pub use view::{Crowd, KvView, Noted, Running, View, ViewSource, Waiting};
 
 use crate::ids::RequestId;
 use crate::length::Belief;
@@ -142,8 +151,17 @@ pub enum Notice<'a> {
 /// an error that names scheduler, request and rule. `foretoken schedulers NAME --check` and
 /// `foretoken::contract` try a scheduler in hundreds of random worlds.
 pub trait Scheduler: Send {
-    /// Place of a waiting request; asked on arrival and requeue, and for [`Order::Dynamic`] again at each
-    /// admission point. NaN is an error.
+    /// Two numbers worked out from a belief, kept beside it and handed back in [`Waiting::noted`]: for
+    /// policies whose rank is made of expensive ones. Asked once whenever a belief comes, and once without
+    /// one if it comes later than the request.
+    fn study(&mut self, r: &Waiting<'_>) -> [f64; 2] {
+        let _ = r;
+        [0.0; 2]
+    }
+
+    /// Place of a waiting request; asked on arrival, requeue and a new belief, and for [`Order::Dynamic`]
+    /// again at each admission point. NaN is an error. Where beliefs come later than requests
+    /// (`prediction.mode = "asynchronous"`), a request is ranked without one first.
     fn rank(&mut self, r: &Waiting<'_>, now: SimTime) -> Rank;
 
     /// Whether ranks change with time.
@@ -224,7 +242,8 @@ fn needs_tokens(r: &Waiting<'_>) -> Option<&'static str> {
     )
 }
 
-/// Predicted output tokens still to come, at least 1. The run has refused requests without a belief.
+/// Predicted output tokens still to come, at least 1; infinitely many while the prediction is on its way. The
+/// run has refused requests that will never have one.
 fn remaining_tokens(belief: &Belief, generated: u32) -> f64 {
     (belief.point().unwrap_or(f64::INFINITY) - f64::from(generated)).max(1.0)
 }

@@ -114,4 +114,11 @@ const BUILTIN: &[Entry] = &[
     super::interval::gba_d::ENTRY,
     super::interval::gsa::ENTRY,
     super::interval::gsa_spec::ENTRY,
+    super::tie::ENTRY,
+    super::sept::ENTRY,
+    super::ssjf::ENTRY,
+    super::ltr::ENTRY,
+    super::quantile::ENTRY,
+    super::gittins::ENTRY,
+    super::uniboost::ENTRY,
 ];

@@ -21,6 +21,30 @@ pub struct Waiting<'a> {
     pub generated_before: u32,
     /// Times it lost its KV.
     pub preemptions: u32,
+    /// What was noted when its belief came.
+    pub noted: Noted,
+    /// The queue it is in.
+    pub crowd: Crowd,
+}
+
+/// What is noted of a request when its belief comes, and kept while it has that belief.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Noted {
+    /// When that was: on arrival, or when the prediction server had it.
+    pub at: SimTime,
+    /// Requests in the queue then, itself included.
+    pub waiting: u32,
+    /// What [`Scheduler::study`](super::Scheduler::study) made of the belief.
+    pub studied: [f64; 2],
+}
+
+/// How many wait for how many seats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Crowd {
+    /// Requests in the queue now, the one in question included.
+    pub waiting: u32,
+    /// Seats there are.
+    pub seats: u32,
 }
 
 /// A request with a seat.

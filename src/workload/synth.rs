@@ -93,6 +93,9 @@ pub struct PromptLaws {
     pub still_share: f64,
     /// Smallest sigma.
     pub still_sigma: f64,
+    /// Correlation of the normal draws behind mu and sigma, in -1..=1; 0 if left out.
+    #[serde(default)]
+    pub correlation: f64,
     /// Degrees of freedom of ln(tokens).
     pub nu: f64,
     /// Longest, tokens; longer draws are cut.
@@ -233,14 +236,22 @@ impl PromptLaws {
             let what = format!("{} is no share", self.still_share);
             return Err(bad(key("still_share"), what, "give one in [0, 1]"));
         }
+        if !(-1.0..=1.0).contains(&self.correlation) {
+            let what = format!("{} is no correlation", self.correlation);
+            return Err(bad(key("correlation"), what, "give one in [-1, 1]"));
+        }
         finite(&key("nu"), self.nu)?;
         at_least(&key("cap"), Some(self.cap), 1)
     }
 
     /// The law of one prompt.
     fn draw(&self, draw: &mut Stream) -> LogT {
-        let mu = self.mu_mean + self.mu_sd * draw.normal();
-        let sigma = self.sigma_median * libm::exp(self.sigma_spread * draw.student_t(self.sigma_nu));
+        let (place, own) = (draw.normal(), draw.normal());
+        let mu = self.mu_mean + self.mu_sd * place;
+        // Student t, its normal half shared with mu.
+        let normal = self.correlation * place + libm::sqrt(1.0 - self.correlation * self.correlation) * own;
+        let t = normal / libm::sqrt(draw.gamma(0.5 * self.sigma_nu) * 2.0 / self.sigma_nu);
+        let sigma = self.sigma_median * libm::exp(self.sigma_spread * t);
         let still = draw.uniform() < self.still_share;
         let sigma = if still { self.still_sigma } else { sigma.clamp(self.still_sigma, self.sigma_max) };
         LogT { mu: four_decimals(mu), sigma: four_decimals(sigma), nu: self.nu, cap: self.cap }

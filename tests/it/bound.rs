@@ -222,6 +222,7 @@ fn run(
 ) -> Option<Vec<RequestRecord>> {
     let registry = Registry::builtin();
     let setup = engine::Setup {
+        prediction: &foretoken::predict::PredictionConfig::default(),
         engine: &world.engine,
         kv: &world.kv,
         kv_blocks: world.blocks,

@@ -7,18 +7,20 @@ use crate::reference::{
 use crate::support::{World, request};
 use foretoken::engine::{Preset, VictimRule};
 use foretoken::latency::StepShape;
+use foretoken::length::Belief;
+use foretoken::predict::{PredictionConfig, PredictionMode};
 use foretoken::record::Status;
 use foretoken::scheduler::{Rank, Requeue, Scheduler, Waiting};
 use foretoken::time::SimTime;
 use foretoken::workload::Request;
 
-/// Ranks from a table.
+/// Ranks from a table: before and after the prediction.
 #[derive(Clone)]
-struct Table(Vec<f64>);
+struct Table(Vec<[f64; 2]>);
 
 impl Scheduler for Table {
     fn rank(&mut self, r: &Waiting<'_>, _: SimTime) -> Rank {
-        Rank(self.0[r.visible.id.0 as usize])
+        Rank(self.0[r.visible.id.0 as usize][usize::from(*r.belief != Belief::Unknown)])
     }
 }
 
@@ -57,6 +59,17 @@ pub fn world(config: &RefConfig) -> World {
     world.kv.block_tokens = config.block_tokens;
     world.kv.watermark = config.watermark;
     world.blocks = config.blocks;
+    if let Some(server) = &config.predictor {
+        let seconds = |ns: u64| ns as f64 / 1e9;
+        world.prediction = PredictionConfig {
+            mode: if server.holds { PredictionMode::Synchronous } else { PredictionMode::Asynchronous },
+            batch_max: server.max as u32,
+            batch_wait_s: seconds(server.wait_ns),
+            batch_s: seconds(server.batch_ns),
+            prompt_s: seconds(server.prompt_ns),
+            ..PredictionConfig::default()
+        };
+    }
     world
 }
 
@@ -77,7 +90,7 @@ fn engine_equals_the_naive_reference() {
     for seed in 0..10_000 {
         let (reference, config) = micro_scenario(seed);
         let expected = run(&reference, &config, &linear_step_ns);
-        let table = Table(reference.iter().map(|r| r.rank).collect());
+        let table = Table(reference.iter().map(|r| [r.early_rank, r.rank]).collect());
         let world = world(&config);
         let scheduler = |_| Ok(Box::new(table.clone()) as Box<dyn Scheduler>);
         let (_, seen) = world

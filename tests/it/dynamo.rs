@@ -45,6 +45,7 @@ fn replay(trace: &Path, preset: Preset, blocks: u64) -> Vec<RequestRecord> {
         scheduler: &|_| Registry::builtin().make("fcfs", &Params::new(), 0),
         profile_name: &profile.name,
         model: &|_| profile.model(blocks * 16),
+        prediction: &foretoken::predict::PredictionConfig::default(),
         stepwise: false,
         horizon: None,
     };

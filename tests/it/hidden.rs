@@ -134,6 +134,7 @@ fn an_oracle_is_seen_through() {
     let differs = |seed: u64| {
         let (mut world, requests) = micro_world(seed);
         (world.scheduler, world.predictor) = ("sjf".into(), PredictorConfig::Oracle);
+        world.params.clear();
         let mut others = requests.clone();
         others.iter_mut().rev().take(3).for_each(|r| r.truth = TrueLength::new(40));
         let shape = |shape: &foretoken::latency::StepShape<'_>| 1000 + shape.decodes;

@@ -80,6 +80,8 @@ proptest! {
             slow.params.insert("token_s".into(), 0.04.into());
         }
         slow.engine.host_overhead_s *= 2.0;
+        let p = &mut slow.prediction;
+        (p.batch_wait_s, p.batch_s, p.prompt_s) = (2.0 * p.batch_wait_s, 2.0 * p.batch_s, 2.0 * p.prompt_s);
         let late = |r: &Request| {
             let mut r = *r;
             r.visible.arrival = SimTime(2 * r.visible.arrival.0);
@@ -188,7 +190,7 @@ fn digests_do_not_depend_on_threads() {
     assert_eq!(one, on(2));
     assert_eq!(one, on(1));
     let distinct: std::collections::BTreeSet<_> = one.iter().collect();
-    assert!(distinct.len() > names.len() / 2, "{one:?}");
+    assert!(distinct.len() > names.len() / 3, "{one:?}");
 }
 
 /// Section 15, item 1: admitted on their first chunk, long prompts preempt each other again and again; with

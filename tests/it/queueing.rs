@@ -67,6 +67,7 @@ impl Queue<'_> {
             scheduler: &|_| registry.make(self.scheduler, &Params::new(), 0),
             profile_name: "unit",
             model: &|_| profile.model(1 << 34),
+            prediction: &foretoken::predict::PredictionConfig::default(),
             stepwise: false,
             horizon: None,
         };

@@ -19,6 +19,9 @@
 //!   it wants more than a step may hold) is not admitted; once nothing runs, it is rejected.
 //! - A pass that preempts and schedules nothing takes no time: planning begins again. The next step lists its victims.
 //! - Preemption keeps the outputs and recomputes; in `Theory` (block 1, no token budget) it voids them: a restart.
+//! - Predictions come in batches, after the arrivals of the same instant. Until then a request has its early rank, or
+//!   (`holds`) is not there yet; it is queued since its arrival either way. Who is rejected at arrival is not predicted,
+//!   unless it was held until then.
 //! - `Static`: a batch is admitted when the one before is done, each with ceil(`max_len` / block) blocks; its first
 //!   step takes whole prompts; who finishes early stays as a row of one token whose context no longer grows.
 
@@ -34,6 +37,8 @@ pub struct RefRequest {
     pub output: u32,
     /// Static rank, smaller first; 0 for all is first come, first served.
     pub rank: f64,
+    /// Its rank while nothing is predicted of it.
+    pub early_rank: f64,
     /// Worse when larger; matters to [`RefVictim::WorstPriority`] alone.
     pub priority: i32,
 }
@@ -78,6 +83,19 @@ pub struct RefConfig {
     pub victim: RefVictim,
     pub requeue: RefRequeue,
     pub admit_in_preempt_step: bool,
+    pub predictor: Option<RefServer>,
+}
+
+/// A server that predicts in the order of arrival: a batch starts when the server is free and either `max` prompts
+/// are there or the first has waited `wait_ns`.
+#[derive(Clone, Copy, Debug)]
+pub struct RefServer {
+    pub max: usize,
+    pub wait_ns: u64,
+    pub batch_ns: u64,
+    pub prompt_ns: u64,
+    /// Whether requests join the queue only with their prediction.
+    pub holds: bool,
 }
 
 /// One request's share of a step about to run.
@@ -125,12 +143,30 @@ pub fn run(requests: &[RefRequest], config: &RefConfig, step_ns: &dyn Fn(&RefSte
             engine.step(step_ns);
         } else if engine.waiting.is_empty() && engine.running.is_empty() {
             let to_come = (0..requests.len()).filter(|&i| !engine.live[i].arrived);
-            match to_come.map(|i| requests[i].arrival_ns).min() {
+            match to_come.map(|i| engine.joins[i]).min() {
                 Some(next) => engine.now = next,
                 None => return engine.outcome,
             }
         }
         assert!(engine.outcome.steps.len() < 1_000_000, "no end in sight: {requests:?} {config:?}");
+    }
+}
+
+impl RefServer {
+    /// When each of the `asking` requests is predicted.
+    fn answers(&self, requests: &[RefRequest], asking: &[usize]) -> Vec<(usize, u64)> {
+        let (mut answers, mut free_at) = (Vec::new(), 0);
+        while answers.len() < asking.len() {
+            let rest: Vec<(usize, u64)> =
+                asking[answers.len()..].iter().map(|&i| (i, requests[i].arrival_ns)).collect();
+            let patience = rest[0].1 + self.wait_ns;
+            let full = rest.get(self.max - 1).map_or(patience, |last| last.1.min(patience));
+            let start = full.max(free_at);
+            let batch: Vec<_> = rest.iter().take(self.max).filter(|(_, at)| *at <= start).collect();
+            free_at = start + self.batch_ns + batch.len() as u64 * self.prompt_ns;
+            answers.extend(batch.into_iter().map(|&(i, _)| (i, free_at)));
+        }
+        answers
     }
 }
 
@@ -150,6 +186,9 @@ struct Naive<'a> {
     requests: &'a [RefRequest],
     config: &'a RefConfig,
     now: u64,
+    /// When each request can be seen, and when it has its rank.
+    joins: Vec<u64>,
+    predicted: Vec<u64>,
     live: Vec<Live>,
     waiting: Vec<u32>,
     /// In the order of admission.
@@ -165,32 +204,50 @@ impl<'a> Naive<'a> {
         let outcome =
             RefOutcome { tokens: vec![vec![]; n], preemptions: vec![0; n], ..RefOutcome::default() };
         let live = vec![Live::default(); n];
-        Naive {
+        let arrivals: Vec<u64> = requests.iter().map(|request| request.arrival_ns).collect();
+        let mut naive = Naive {
             requests,
             config,
             now: 0,
+            joins: arrivals.clone(),
+            predicted: arrivals,
             live,
             waiting: vec![],
             running: vec![],
             plan: vec![],
             preempted: vec![],
             outcome,
+        };
+        if let Some(server) = &config.predictor {
+            let asks = |&i: &usize| server.holds || !naive.is_hopeless(i);
+            let asking: Vec<usize> = (0..n).filter(asks).collect();
+            for (i, at) in server.answers(requests, &asking) {
+                naive.predicted[i] = at;
+                naive.joins[i] = if server.holds { at } else { naive.joins[i] };
+            }
         }
+        naive
+    }
+
+    /// Rejected the moment it joins.
+    fn is_hopeless(&self, id: usize) -> bool {
+        let prompt = self.requests[id].prompt;
+        let needs = match self.config.preset {
+            RefPreset::Static if prompt + 1 > self.config.max_len => u64::MAX,
+            RefPreset::Static => self.in_blocks(u64::from(self.config.max_len)),
+            _ => self.in_blocks(u64::from(prompt) + 1),
+        };
+        needs > self.config.blocks
     }
 
     fn take_arrivals(&mut self) {
         for (id, request) in self.requests.iter().enumerate() {
-            if self.live[id].arrived || request.arrival_ns > self.now {
+            if self.live[id].arrived || self.joins[id] > self.now {
                 continue;
             }
             self.live[id].arrived = true;
             self.live[id].queued_at = request.arrival_ns;
-            let needs = match self.config.preset {
-                RefPreset::Static if request.prompt + 1 > self.config.max_len => u64::MAX,
-                RefPreset::Static => self.in_blocks(u64::from(self.config.max_len)),
-                _ => self.in_blocks(u64::from(request.prompt) + 1),
-            };
-            match needs > self.config.blocks {
+            match self.is_hopeless(id) {
                 true => self.outcome.rejected.push(id as u32),
                 false => self.waiting.push(id as u32),
             }
@@ -342,7 +399,10 @@ impl<'a> Naive<'a> {
 
     fn head(&self) -> Option<u32> {
         self.waiting.iter().copied().min_by(|&a, &b| {
-            let rank = |id: u32| self.requests[id as usize].rank;
+            let rank = |id: u32| {
+                let request = &self.requests[id as usize];
+                if self.predicted[id as usize] <= self.now { request.rank } else { request.early_rank }
+            };
             let (x, y) = (&self.live[a as usize], &self.live[b as usize]);
             let latest_in_front = y.front.cmp(&x.front);
             latest_in_front.then(rank(a).total_cmp(&rank(b))).then((x.queued_at, a).cmp(&(y.queued_at, b)))

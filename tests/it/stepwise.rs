@@ -4,7 +4,7 @@
 use crate::support::{Seen, World, request};
 use foretoken::engine::{Gate, Preset, RouterKind, VictimRule};
 use foretoken::latency::StepShape;
-use foretoken::predict::PredictorConfig;
+use foretoken::predict::{AfterPreemption, PredictionConfig, PredictionMode, PredictorConfig};
 use foretoken::record::RunTotals;
 use foretoken::rng::Stream;
 use foretoken::scheduler::{Registry, Requeue};
@@ -57,6 +57,7 @@ pub fn micro_world(seed: u64) -> (World, Vec<Request>) {
     world.cluster.router = [RouterKind::RoundRobin, RouterKind::LeastOutstanding][pick(2) as usize];
     world.predictor =
         [PredictorConfig::Oracle, PredictorConfig::Noisy { sigma: 0.7 }][pick(2) as usize].clone();
+    world.prediction = prediction(&mut pick);
     let mut at = 0;
     let requests = (0..1 + pick(12))
         .map(|id| {
@@ -68,6 +69,27 @@ pub fn micro_world(seed: u64) -> (World, Vec<Request>) {
         })
         .collect();
     (world, requests)
+}
+
+/// At once in half of the worlds; else on a server whose batches take about as long as steps.
+fn prediction(pick: &mut dyn FnMut(u64) -> u64) -> PredictionConfig {
+    let server = PredictionConfig {
+        batch_max: 1 + pick(3) as u32,
+        batch_wait_s: [0.0, 2e-6][pick(2) as usize],
+        batch_s: [0.0, 1e-6, 5e-6][pick(3) as usize],
+        prompt_s: [0.0, 1e-6][pick(2) as usize],
+        failure_rate: [0.0, 0.2][pick(2) as usize],
+        ..PredictionConfig::default()
+    };
+    match pick(4) {
+        0 | 1 => PredictionConfig::default(),
+        2 => PredictionConfig { mode: PredictionMode::Synchronous, ..server },
+        _ => PredictionConfig {
+            mode: PredictionMode::Asynchronous,
+            after_preemption: [AfterPreemption::Keep, AfterPreemption::Again][pick(2) as usize],
+            ..server
+        },
+    }
 }
 
 fn run(world: &World, requests: &[Request], seed: u64) -> (RunTotals, Seen) {

@@ -5,7 +5,7 @@ use foretoken::engine::{self, ClusterConfig, EngineConfig, KvConfig, Preset};
 use foretoken::error::Result;
 use foretoken::ids::{ReplicaId, RequestId};
 use foretoken::latency::{LatencyModel, StepShape};
-use foretoken::predict::{LengthSample, PredictorConfig};
+use foretoken::predict::{LengthSample, PredictionConfig, PredictorConfig};
 use foretoken::record::RunTotals;
 use foretoken::scheduler::{Params, Registry, Scheduler};
 use foretoken::time::{SimTime, Span};
@@ -61,6 +61,7 @@ pub struct World {
     pub scheduler: String,
     pub params: Params,
     pub predictor: PredictorConfig,
+    pub prediction: PredictionConfig,
     pub stepwise: bool,
     pub horizon: Option<SimTime>,
 }
@@ -75,6 +76,7 @@ impl World {
             scheduler: "fcfs".into(),
             params: Params::new(),
             predictor: PredictorConfig::Oracle,
+            prediction: PredictionConfig::default(),
             stepwise: false,
             horizon: None,
         }
@@ -108,11 +110,13 @@ impl World {
             scheduler,
             profile_name: "test",
             model: &|_| Ok(Box::new(Fn(model.clone())) as Box<dyn LatencyModel>),
+            prediction: &self.prediction,
             stepwise: self.stepwise,
             horizon: self.horizon,
         };
         let mut seen = Seen::default();
-        let mut predictor = self.predictor.build(&LengthSample::default(), 7, 0)?;
+        let predictor = self.predictor.build(&LengthSample::default(), 7, 0)?;
+        let mut predictor = self.prediction.wrap(predictor, 7, 0);
         let mut source = Listed::new(requests.to_vec());
         let totals = engine::run(&setup, &mut source, predictor.as_mut(), &mut seen)?;
         seen.requests.sort_by_key(|r| r.id);

@@ -14,7 +14,11 @@ pub const CANARY: Entry = Entry {
     source: "tests",
     reads_belief: false,
     params: || schemars::schema_for!(Song),
-    make: |params, _| Ok(Box::new(Canary { does: parse::<Song>(params)?.does, asked: 0 })),
+    make: |params, _| {
+        let does = parse::<Song>(params)?.does;
+        let run = if does == Does::DifferEachRun { RUNS.fetch_add(1, Ordering::Relaxed) } else { 0 };
+        Ok(Box::new(Canary { does, asked: 0, run }))
+    },
 };
 
 #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -115,9 +119,14 @@ pub fn params_of(does: Does) -> Params {
     serde_json::from_value(song).unwrap()
 }
 
+/// Runs of [`Does::DifferEachRun`] so far.
+static RUNS: AtomicU64 = AtomicU64::new(0);
+
 struct Canary {
     does: Does,
     asked: u64,
+    /// Number of the run, for [`Does::DifferEachRun`].
+    run: u64,
 }
 
 const STRANGER: RequestId = RequestId(4_000_000_000);
@@ -129,14 +138,15 @@ fn evict(id: RequestId, how: How) -> Evict {
 impl Scheduler for Canary {
     fn rank(&mut self, r: &Waiting<'_>, now: SimTime) -> Rank {
         self.asked += 1;
-        static RUNS: AtomicU64 = AtomicU64::new(0);
         match self.does {
             Does::NanRank => Rank(f64::NAN),
             Does::NanRankLater if self.asked > 3 => Rank(f64::NAN),
             Does::RankByTime => {
                 Rank(-now.since(r.visible.arrival).as_secs() / f64::from(r.visible.prompt_tokens))
             }
-            Does::DifferEachRun => Rank((RUNS.fetch_add(1, Ordering::Relaxed) * 7919 % 1009) as f64),
+            // The other way round in every second run.
+            Does::DifferEachRun if self.run % 2 == 0 => Rank(f64::from(r.visible.id.0)),
+            Does::DifferEachRun => Rank(-f64::from(r.visible.id.0)),
             Does::ReadBelief => Rank(r.belief.point().unwrap_or(0.0)),
             _ => Rank(0.0),
         }

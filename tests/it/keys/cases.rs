@@ -48,19 +48,14 @@ impl Case {
                 .map(|v| format!("{}={}", self.key, v.split(';').next().unwrap()))
                 .collect();
         }
-        if let Some((_, param)) =
-            self.key.strip_prefix("schedulers[].params{").and_then(|k| k.split_once("}."))
-        {
-            let quoted = |v: &&str| {
-                let (_, rest) = v.split_once(&format!("{param}=\""))?;
-                Some(format!("{}={}", self.key, rest.split('"').next()?))
-            };
-            let listed: Vec<String> = self.values.iter().filter_map(quoted).collect();
-            if !listed.is_empty() {
-                return listed;
-            }
-        }
-        vec![self.key.to_string()]
+        // A parameter that is one of a list has its words in quotes.
+        let name = self.key.rsplit_once(['.', '}']).map_or(self.key, |(_, name)| name);
+        let word = |value: &&str| {
+            let (_, rest) = value.split_once(&format!("{name}=\""))?;
+            Some(format!("{}={}", self.key, rest.split('"').next()?))
+        };
+        let words: Vec<String> = self.values.iter().filter_map(word).collect();
+        if self.key.contains(".params{") && !words.is_empty() { words } else { vec![self.key.to_string()] }
     }
 }
 
@@ -74,6 +69,9 @@ const LISTS: &[&str] = &[
     "kv.gate",
     "cluster.router",
     "metrics.percentiles",
+    "prediction.after_preemption",
+    "prediction.batching",
+    "prediction.mode",
     "predictor.kind",
     "predictor{file}.missing",
     "workload.arrivals.kind",
@@ -111,6 +109,11 @@ const CLASSES: &str = "predictor.kind=binned;predictor.edges=[40];predictor.conf
                        predictor.cap=100;engine.max_seqs=30";
 /// Lengths that are often wrong, seats for all, and memory for few.
 const LAWS: &str = "predictor.kind=law;engine.max_seqs=30";
+/// Every prediction takes a while, and each request waits for its own.
+const HELD: &str = "schedulers=[{name=\"sjf\"}];prediction.mode=synchronous;prediction.batch_s=0.05";
+/// Requests are served before they are predicted.
+const LATE: &str = "predictor.kind=law;prediction.mode=asynchronous;prediction.batch_s=0.1";
+const LAW: &str = "predictor.kind=law";
 const POISSON: &str = "workload.arrivals.kind=poisson;workload.rate_rps=50";
 
 pub const CASES: &[Case] = &[
@@ -295,6 +298,7 @@ pub const CASES: &[Case] = &[
             "noisy;predictor.sigma=1",
             "noisy-r2;predictor.r2=0.3",
             "noisy-tau;predictor.tau=0.3",
+            "log-t;predictor.r2_mu=0.5;predictor.r2_sigma=0.5",
             "binned;predictor.edges=[40];predictor.confusion=[[0.9,0.1],[0.1,0.9]];predictor.cap=200",
             "interval-classes;predictor.width=10",
             "file;predictor.path=@p.csv",
@@ -382,6 +386,48 @@ pub const CASES: &[Case] = &[
         &["@p.csv", "@q.csv"],
     ),
     refused("predictor{file}.missing", "predictor.kind=file;predictor.path=@q.csv", &["unknown", "error"]),
+    run(
+        "prediction.mode",
+        SJF,
+        &["instant", "asynchronous;prediction.batch_s=0.05", "synchronous;prediction.batch_s=0.05"],
+    ),
+    run("prediction.batching", HELD, &["window", "released-code"]),
+    run("prediction.batch_max", HELD, &["1", "128"]),
+    run("prediction.batch_wait_s", HELD, &["0", "0.03"]),
+    run("prediction.batch_s", HELD, &["0.02", "0.05"]),
+    run("prediction.prompt_s", HELD, &["0", "0.01"]),
+    run(
+        "prediction.after_preemption",
+        "schedulers=[{name=\"tie\"}];predictor.kind=law;prediction.mode=asynchronous;prediction.batch_s=0.1;kv.blocks=24",
+        &["keep", "again"],
+    ),
+    run("prediction.failure_rate", SJF, &["0", "0.5"]),
+    run(
+        "prediction.failure_score",
+        "schedulers=[{name=\"sjf\"}];prediction.failure_rate=0.5",
+        &["1", "1000"],
+    ),
+    run(
+        "predictor{log-t}.r2_mu",
+        "schedulers=[{name=\"sept\"}];predictor.kind=log-t;predictor.r2_sigma=1",
+        &["0.2", "0.9"],
+    ),
+    // All laws of the trace have one sigma: what is explained of its spread changes nothing, unless there is some.
+    run(
+        "predictor{log-t}.r2_sigma",
+        "schedulers=[{name=\"sept\"}];predictor.kind=log-t;predictor.r2_mu=0.2;trace.path=@sigmas.csv",
+        &["0.2", "0.5"],
+    ),
+    run(
+        "predictor{log-t}.error_correlation",
+        "schedulers=[{name=\"sept\"}];predictor.kind=log-t;predictor.r2_mu=0.5;predictor.r2_sigma=0.5;trace.path=@sigmas.csv",
+        &["-0.9", "0.9"],
+    ),
+    run(
+        "schedulers[].prediction",
+        "",
+        &["name=\"sjf\"", "name=\"sjf\",prediction={mode=\"synchronous\",batch_s=0.05}"],
+    ),
     run("schedulers[].name", "", &["name=\"fcfs\"", "name=\"ljf\""]),
     run(
         "schedulers[].predictor",
@@ -524,6 +570,246 @@ pub const CASES: &[Case] = &[
         LAWS,
         &["name=\"gsa-spec\"", "name=\"gsa-spec\",params={growth=1.2}"],
     ),
+    run(
+        "schedulers[].params{tie}.alpha",
+        LAW,
+        &[
+            "name=\"tie\",params={aging={kind=\"linear\",per_s=200}}",
+            "name=\"tie\",params={alpha=0.5,aging={kind=\"linear\",per_s=200}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{tie}.beta",
+        LAW,
+        &[
+            "name=\"tie\",params={beta=0.0,aging={kind=\"linear\",per_s=200}}",
+            "name=\"tie\",params={beta=0.5,aging={kind=\"linear\",per_s=200}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{tie}.live",
+        "predictor.kind=law;engine.max_seqs=2",
+        &[
+            "name=\"tie\",params={aging={kind=\"linear\",per_s=200}}",
+            "name=\"tie\",params={live=true,aging={kind=\"linear\",per_s=200}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{tie}.mean_cap",
+        LAW,
+        &[
+            "name=\"tie\",params={aging={kind=\"linear\",per_s=200}}",
+            "name=\"tie\",params={mean_cap=30,aging={kind=\"linear\",per_s=200}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{tie}.draws",
+        LAW,
+        &[
+            "name=\"tie\",params={aging={kind=\"linear\",per_s=200}}",
+            "name=\"tie\",params={draws=20,aging={kind=\"linear\",per_s=200}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{tie}.round",
+        LAW,
+        &[
+            "name=\"tie\",params={aging={kind=\"linear\",per_s=50}}",
+            "name=\"tie\",params={round=true,aging={kind=\"linear\",per_s=50}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{tie}.family",
+        "predictor.kind=law;trace.path=@sigmas.csv",
+        &[
+            "name=\"tie\",params={family=\"log-t\",aging={kind=\"linear\",per_s=200}}",
+            "name=\"tie\",params={family=\"log-normal\",aging={kind=\"linear\",per_s=200}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{tie}.initial_score",
+        LATE,
+        &["name=\"tie\",params={initial_score=1}", "name=\"tie\",params={initial_score=4000}"],
+    ),
+    run(
+        "schedulers[].params{tie}.aging.kind",
+        LAW,
+        &[
+            "name=\"tie\",params={aging={kind=\"none\"}}",
+            "name=\"tie\",params={aging={kind=\"exponential\",tau_s=0.1}}",
+            "name=\"tie\",params={aging={kind=\"linear\",per_s=200}}",
+            "name=\"tie\",params={aging={kind=\"relative\",limit_s=0.004}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{tie}.aging{exponential}.gamma",
+        LAW,
+        &[
+            "name=\"tie\",params={aging={kind=\"exponential\",tau_s=0.1}}",
+            "name=\"tie\",params={aging={kind=\"exponential\",tau_s=0.1,gamma=0.4}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{tie}.aging{exponential}.tau_s",
+        LAW,
+        &[
+            "name=\"tie\",params={aging={kind=\"exponential\",tau_s=0.1}}",
+            "name=\"tie\",params={aging={kind=\"exponential\",tau_s=0.02}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{tie}.aging{exponential}.refresh_s",
+        LAW,
+        &[
+            "name=\"tie\",params={aging={kind=\"exponential\",tau_s=0.1}}",
+            "name=\"tie\",params={aging={kind=\"exponential\",tau_s=0.1,refresh_s=0.3}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{tie}.aging{linear}.per_s",
+        LAW,
+        &[
+            "name=\"tie\",params={aging={kind=\"linear\",per_s=200}}",
+            "name=\"tie\",params={aging={kind=\"linear\",per_s=20}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{tie}.aging{relative}.limit_s",
+        LAW,
+        &[
+            "name=\"tie\",params={aging={kind=\"relative\",limit_s=0.004}}",
+            "name=\"tie\",params={aging={kind=\"relative\",limit_s=0.02}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{tie}.preempted",
+        "predictor.kind=law;kv.blocks=24",
+        &["name=\"tie\",params={preempted=\"ranked\"}", "name=\"tie\",params={preempted=\"front\"}"],
+    ),
+    run(
+        "schedulers[].params{sept}.initial_score",
+        LATE,
+        &["name=\"sept\",params={initial_score=1}", "name=\"sept\",params={initial_score=4000}"],
+    ),
+    run(
+        "schedulers[].params{sept}.aging",
+        LAW,
+        &[
+            "name=\"sept\",params={aging={kind=\"none\"}}",
+            "name=\"sept\",params={aging={kind=\"linear\",per_s=200}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{quantile}.initial_score",
+        LATE,
+        &["name=\"quantile\",params={initial_score=1}", "name=\"quantile\",params={initial_score=4000}"],
+    ),
+    run(
+        "schedulers[].params{quantile}.aging",
+        LAW,
+        &[
+            "name=\"quantile\",params={aging={kind=\"none\"}}",
+            "name=\"quantile\",params={aging={kind=\"linear\",per_s=200}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{gittins}.initial_score",
+        LATE,
+        &["name=\"gittins\",params={initial_score=1}", "name=\"gittins\",params={initial_score=4000}"],
+    ),
+    run(
+        "schedulers[].params{gittins}.aging",
+        LAW,
+        &[
+            "name=\"gittins\",params={aging={kind=\"none\"}}",
+            "name=\"gittins\",params={aging={kind=\"linear\",per_s=200}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{ssjf}.initial_score",
+        LATE,
+        &["name=\"ssjf\",params={initial_score=1}", "name=\"ssjf\",params={initial_score=4000}"],
+    ),
+    run(
+        "schedulers[].params{ssjf}.aging",
+        LAW,
+        &[
+            "name=\"ssjf\",params={aging={kind=\"none\"}}",
+            "name=\"ssjf\",params={aging={kind=\"linear\",per_s=200}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{ltr}.initial_score",
+        LATE,
+        &["name=\"ltr\",params={initial_score=1}", "name=\"ltr\",params={initial_score=4000}"],
+    ),
+    run(
+        "schedulers[].params{ltr}.aging",
+        LAW,
+        &[
+            "name=\"ltr\",params={aging={kind=\"none\"}}",
+            "name=\"ltr\",params={aging={kind=\"linear\",per_s=200}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{quantile}.level",
+        LAW,
+        &[
+            "name=\"quantile\",params={level=0.3,aging={kind=\"linear\",per_s=200}}",
+            "name=\"quantile\",params={level=0.95,aging={kind=\"linear\",per_s=200}}",
+        ],
+    ),
+    run(
+        "schedulers[].params{ssjf}.max_wait_s",
+        LAW,
+        &["name=\"ssjf\"", "name=\"ssjf\",params={max_wait_s=0.2}"],
+    ),
+    run(
+        "schedulers[].params{ssjf}.max_slowdown",
+        LAW,
+        &["name=\"ssjf\"", "name=\"ssjf\",params={max_slowdown=0.5}"],
+    ),
+    run(
+        "schedulers[].params{ssjf}.token_s",
+        LAW,
+        &["name=\"ssjf\",params={max_slowdown=0.5}", "name=\"ssjf\",params={max_slowdown=0.5,token_s=0.001}"],
+    ),
+    run(
+        "schedulers[].params{ssjf}.base_s",
+        LAW,
+        &["name=\"ssjf\",params={max_slowdown=0.5}", "name=\"ssjf\",params={max_slowdown=0.5,base_s=10}"],
+    ),
+    run(
+        "schedulers[].params{ltr}.preemptive",
+        LAW,
+        &["name=\"ltr\"", "name=\"ltr\",params={preemptive=true}"],
+    ),
+    run(
+        "schedulers[].params{ltr}.starved_steps",
+        LAW,
+        &["name=\"ltr\"", "name=\"ltr\",params={starved_steps=20}"],
+    ),
+    run(
+        "schedulers[].params{ltr}.rescued_steps",
+        LAW,
+        &[
+            "name=\"ltr\",params={preemptive=true,starved_steps=10,rescued_steps=2}",
+            "name=\"ltr\",params={preemptive=true,starved_steps=10,rescued_steps=40}",
+        ],
+    ),
+    run(
+        "schedulers[].params{uniboost}.gamma_per_s",
+        "",
+        &["name=\"uniboost\",params={gamma_per_s=1}", "name=\"uniboost\",params={gamma_per_s=1000}"],
+    ),
+    run(
+        "schedulers[].params{uniboost}.token_s",
+        "",
+        &[
+            "name=\"uniboost\",params={gamma_per_s=5,token_s=0.001}",
+            "name=\"uniboost\",params={gamma_per_s=5,token_s=0.01}",
+        ],
+    ),
     Case { key: "load.rates_rps", given: "", values: &["[10, 20]", "[10, 40]"], outcome: Outcome::Figures },
     shown("metrics.percentiles", &["linear", "mlperf", "nearest"]),
     shown("metrics.slo.ttft_s", &["0.05", "0.5"]),
@@ -533,5 +819,7 @@ pub const CASES: &[Case] = &[
     refused("metrics.max_outside_domain", "profile=@narrow.toml", &["1.0", "0.01"]),
     shown("metrics.warmup_share", &["0.1", "0.4"]),
     shown("metrics.cooldown_share", &["0.1", "0.4"]),
+    shown("metrics.time_at", &["[10]", "[20]"]),
+    shown("metrics.finished_by_s", &["[0.5]", "[1.0]"]),
     run("metrics.horizon_s", "", &["0.4", "0.9"]),
 ];

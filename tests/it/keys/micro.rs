@@ -19,7 +19,7 @@ impl Micro {
         let dir = tempfile::tempdir().unwrap();
         let head = "arrival_s,prompt_tokens,output_tokens,class,session,turn,priority,deadline_s,\
                     length_mu,length_sigma,length_nu,length_cap";
-        let mut trace = format!("{head}\n");
+        let (mut trace, mut sigmas) = (format!("{head}\n"), format!("{head}\n"));
         let mut shorter = "arrival_s,prompt_tokens,output_tokens,flavour\n".to_string();
         let (mut points, mut others) = ("id,kind,p1\n".to_string(), "id,kind,p1\n".to_string());
         let mut laws = "id,kind,p1,p2,p3,p4\n".to_string();
@@ -28,12 +28,14 @@ impl Micro {
             let (at, prompt, output) = (f64::from(i) * 0.02, 20 + i * 37 % 90, 5 + i * 53 % 95);
             let (session, turn, priority, deadline) = (i % 6, i / 6, i * 7 % 5, 9 - i * 11 % 7);
             let mu = libm::log(f64::from(1 + i * 29 % 60));
-            writeln!(
-                trace,
-                "{at},{prompt},{output},c{},{session},{turn},{priority},{deadline},{mu},0.5,3,500",
-                i % 2
-            )
-            .unwrap();
+            for (file, sigma) in [(&mut trace, 0.5), (&mut sigmas, f64::from(i * 7 % 30) / 20.0)] {
+                let class = i % 2;
+                writeln!(
+                    file,
+                    "{at},{prompt},{output},c{class},{session},{turn},{priority},{deadline},{mu},{sigma},3,500"
+                )
+                .unwrap();
+            }
             writeln!(shorter, "{at},{prompt},{},x", 1 + output / 2).unwrap();
             writeln!(points, "{i},point,{}", 1 + i * 17 % 31).unwrap();
             writeln!(laws, "{i},logt,{},0.5,3,500", 1.0 + f64::from(i * 17 % 31) / 10.0).unwrap();
@@ -45,6 +47,7 @@ impl Micro {
         let narrow = format!("{unit}\n[domain]\nmax_decodes = 1\n");
         let files = [
             ("trace.csv", trace),
+            ("sigmas.csv", sigmas),
             ("shorter.csv", shorter),
             ("p.csv", points),
             ("q.csv", others),

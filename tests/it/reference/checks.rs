@@ -5,8 +5,14 @@ use proptest::prelude::*;
 use std::path::Path;
 
 fn requests(rows: &[(u64, u32, u32)]) -> Vec<RefRequest> {
-    let of_row =
-        |&(arrival_ns, prompt, output)| RefRequest { arrival_ns, prompt, output, rank: 0.0, priority: 0 };
+    let of_row = |&(arrival_ns, prompt, output)| RefRequest {
+        arrival_ns,
+        prompt,
+        output,
+        rank: 0.0,
+        early_rank: 0.0,
+        priority: 0,
+    };
     rows.iter().map(of_row).collect()
 }
 
@@ -24,6 +30,7 @@ fn config(preset: RefPreset) -> RefConfig {
         victim: RefVictim::LastAdmitted,
         requeue: RefRequeue::Front,
         admit_in_preempt_step: false,
+        predictor: None,
     }
 }
 
@@ -259,7 +266,7 @@ fn check_ends(requests: &[RefRequest], outcome: &RefOutcome, tokens: &[Vec<u64>]
 }
 
 fn check_order(requests: &[RefRequest], config: &RefConfig, outcome: &RefOutcome) {
-    let fcfs = requests.iter().all(|request| request.rank == 0.0);
+    let fcfs = requests.iter().all(|request| request.rank == 0.0 && request.early_rank == 0.0);
     if !fcfs || outcome.preemptions.iter().any(|&times| times > 0) {
         return;
     }

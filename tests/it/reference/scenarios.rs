@@ -1,6 +1,6 @@
 //! Small random cases in which everything happens: shortages, chunks, ties, rejections, full seats.
 
-use super::{RefConfig, RefPreset, RefRequest, RefRequeue, RefStep, RefVictim};
+use super::{RefConfig, RefPreset, RefRequest, RefRequeue, RefServer, RefStep, RefVictim};
 use foretoken::rng::Stream;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -36,6 +36,7 @@ pub fn micro_scenario(seed: u64) -> (Vec<RefRequest>, RefConfig) {
         victim: VICTIMS[pick(0, 1) as usize],
         requeue: REQUEUES[pick(0, 2) as usize],
         admit_in_preempt_step: pick(0, 2) == 0,
+        predictor: server(pick(0, 3), pick(1, 4), pick(0, 11)),
     };
     let spread = [0, 4, 16, 48][pick(0, 3) as usize];
     let order = ORDERS[pick(0, 2) as usize];
@@ -57,8 +58,9 @@ pub fn micro_scenarios() -> impl Strategy<Value = (Vec<RefRequest>, RefConfig)> 
     let watermark = prop::sample::select(vec![0.0, 0.0, 0.05, 0.25]);
     let rules =
         (prop::sample::select(&PRESETS), prop::sample::select(&VICTIMS), prop::sample::select(&REQUEUES));
-    let config = (limits, threshold, watermark, rules, any::<bool>(), any::<bool>()).prop_map(
-        |(limits, long_prefill_threshold, watermark, (preset, victim, requeue), no_chunk, admit)| {
+    let predictor = (0..=3u64, 1..=4u64, 0..=11u64);
+    let config = (limits, threshold, watermark, rules, any::<bool>(), any::<bool>(), predictor).prop_map(
+        |(limits, long_prefill_threshold, watermark, (preset, victim, requeue), no_chunk, admit, how)| {
             let (max_tokens_per_step, max_seqs, block_tokens, blocks, max_len) = limits;
             RefConfig {
                 preset,
@@ -73,6 +75,7 @@ pub fn micro_scenarios() -> impl Strategy<Value = (Vec<RefRequest>, RefConfig)> 
                 victim,
                 requeue,
                 admit_in_preempt_step: admit,
+                predictor: server(how.0, how.1, how.2),
             }
         },
     );
@@ -88,6 +91,17 @@ const PRESETS: [RefPreset; 4] =
     [RefPreset::VllmV1, RefPreset::VllmV1Of2025, RefPreset::Static, RefPreset::Theory];
 const VICTIMS: [RefVictim; 2] = [RefVictim::LastAdmitted, RefVictim::WorstPriority];
 const REQUEUES: [RefRequeue; 3] = [RefRequeue::Front, RefRequeue::Back, RefRequeue::Ranked];
+
+/// None half of the time; else one whose batches take about as long as steps.
+fn server(mode: u64, max: u64, times: u64) -> Option<RefServer> {
+    let (wait_ns, batch_ns, prompt_ns) = (
+        [0, 2 * UNIT_NS][(times % 2) as usize],
+        [0, UNIT_NS, 5 * UNIT_NS][(times / 2 % 3) as usize],
+        times / 6 * UNIT_NS,
+    );
+    let server = RefServer { max: max as usize, wait_ns, batch_ns, prompt_ns, holds: mode == 3 };
+    (mode >= 2).then_some(server)
+}
 
 /// How the queue is ranked.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +119,7 @@ fn request(arrival_ns: u64, prompt: u32, output: u32, priority: i32, order: Rank
         Ranks::Priority => f64::from(priority),
         Ranks::Output => f64::from(output),
     };
-    RefRequest { arrival_ns, prompt, output, rank, priority }
+    RefRequest { arrival_ns, prompt, output, rank, early_rank: f64::from(priority) * rank.min(2.0), priority }
 }
 
 /// What a preset fixes; and no accepted request may outgrow its static reserve. Trace order is order of arrival.
