@@ -87,6 +87,11 @@ impl Default for PredictionConfig {
 }
 
 impl PredictionConfig {
+    /// Whether predictions take no time and never fail.
+    pub fn is_plain(&self) -> bool {
+        *self == PredictionConfig::default()
+    }
+
     /// Refuses values out of range, and values that the mode would not read.
     ///
     /// # Errors

@@ -56,6 +56,7 @@ pub struct Scenario {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub predictor: Option<PredictorConfig>,
     /// How long predictions take and how they fail, where a scheduler does not say otherwise.
+    #[serde(skip_serializing_if = "PredictionConfig::is_plain", default)]
     pub prediction: PredictionConfig,
     /// The schedulers to compare; the first is what the others are compared with.
     pub schedulers: Vec<SchedulerConfig>,
@@ -198,8 +199,10 @@ pub struct MetricsConfig {
     /// Share left out at its end.
     pub cooldown_share: f64,
     /// Numbers of completed requests whose times are told; the first is in the comparison.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub time_at: Vec<u64>,
     /// Times, seconds from the first arrival, by which completed requests are counted; likewise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub finished_by_s: Vec<f64>,
     /// Stop the run here, seconds; requests inside are unfinished.
     #[serde(skip_serializing_if = "Option::is_none")]
