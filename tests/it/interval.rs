@@ -2,6 +2,7 @@
 
 mod bad;
 mod laws;
+mod naive;
 mod predict;
 
 use foretoken::engine::{RoundRequest, Rounds, run_rounds};

@@ -1,6 +1,6 @@
 //! A_ell: probes everybody for the lower bound of its output; survivors wait for the end.
 
-use super::{Lengths, Loop, ended, has_room, interval};
+use super::{Lengths, Loop, ended, interval};
 use crate::length::Belief;
 use crate::scheduler::{
     Admit, Entry, Evict, NoParams, Notice, Rank, Requeue, Running, Scheduler, Shortage, View, Waiting, Wake,
@@ -17,7 +17,7 @@ pub const ENTRY: Entry = Entry {
     params: || schemars::schema_for!(NoParams),
     make: |params, seed| {
         parse::<NoParams>(params)?;
-        Ok(Box::new(AEll { inner: Loop::new(Probe, seed), open: false }))
+        Ok(Box::new(AEll { inner: Loop::new(Probe, seed), open: false, opened: false }))
     },
 };
 
@@ -41,10 +41,15 @@ impl Lengths for Probe {
     }
 }
 
+/// Added to a parked request's rank: more than any length.
+const PARKED: f64 = 1e12;
+
 struct AEll {
     inner: Loop<Probe>,
     /// Whether survivors are served: from the first time at which nobody else waits or runs.
     open: bool,
+    /// Whether it opened since ranks were asked.
+    opened: bool,
 }
 
 /// A running request that is being probed.
@@ -59,20 +64,23 @@ fn probe_left(r: &Running<'_>) -> u32 {
 
 impl Scheduler for AEll {
     fn rank(&mut self, r: &Waiting<'_>, now: SimTime) -> Rank {
-        self.inner.rank(r, now)
+        let place = self.inner.rank(r, now).0;
+        let behind = !self.open && is_parked(r.belief, ended(r));
+        Rank(if behind { PARKED + place } else { place })
+    }
+
+    fn reorders(&mut self, _: &View<'_>) -> bool {
+        std::mem::take(&mut self.opened)
     }
 
     fn admit(&mut self, r: &Waiting<'_>, view: &View<'_>) -> Admit {
-        if self.open || !is_parked(r.belief, ended(r)) {
-            return self.inner.admit(r, view);
+        if !self.open && is_parked(r.belief, ended(r)) {
+            // Everybody who waits is parked.
+            if view.running_len() > 0 {
+                return Admit::Stop;
+            }
+            (self.open, self.opened) = (true, true);
         }
-        if view.waiting().any(|other| !is_parked(other.belief, ended(&other))) {
-            return Admit::Skip;
-        }
-        if view.running_len() > 0 {
-            return Admit::Stop;
-        }
-        self.open = true;
         self.inner.admit(r, view)
     }
 
@@ -95,9 +103,8 @@ impl Scheduler for AEll {
     }
 
     fn wake(&mut self, view: &View<'_>) -> Wake {
-        // The first in line may have been probed already: it is passed over, and whoever has room behind it counts.
-        let mut line = view.waiting().filter(|r| self.open || !is_parked(r.belief, ended(r)));
-        if line.any(|r| has_room(&r, view)) {
+        let parked = |head: Waiting<'_>| !self.open && is_parked(head.belief, ended(&head));
+        if !view.head().is_some_and(parked) && self.inner.wake(view) == Wake::EVERY_STEP {
             return Wake::EVERY_STEP;
         }
         let soonest = probes(view).map(|r| u64::from(probe_left(&r)).max(1)).min();
