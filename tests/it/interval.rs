@@ -49,11 +49,13 @@ fn instance(rows: &[(u64, u32, u32)], (lo, hi): (u32, u32)) -> Vec<RoundRequest>
     rows.iter().map(one).collect()
 }
 
+type Expected = (&'static str, u64, &'static [u64], Option<(u64, u64)>);
+
 struct Vector {
     m: u64,
     requests: Vec<RoundRequest>,
     /// Scheduler, total latency, completions, kills and tokens lost where they are stated.
-    expected: [(&'static str, u64, &'static [u64], Option<(u64, u64)>); 5],
+    expected: [Expected; 5],
 }
 
 fn burst(prompt: u32, outputs: &[u32], interval: (u32, u32)) -> Vec<RoundRequest> {

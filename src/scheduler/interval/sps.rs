@@ -121,7 +121,7 @@ mod tests {
 
     /// Usage of the plan for ever after, round by round.
     fn peak(prompt: u64, length: u64, (d, c): (u64, u64)) -> u64 {
-        let ages = |round: u64| (1..=length).filter(move |age| (round + d - age % d) % d == 0);
+        let ages = |round: u64| (1..=length).filter(move |age| (round + d - age % d).is_multiple_of(d));
         (0..d).map(|round| ages(round).map(|age| c * (prompt + age)).sum()).max().unwrap()
     }
 

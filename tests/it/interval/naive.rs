@@ -28,6 +28,39 @@ fn order_hash(index: usize, t: u64, seed: u64) -> u64 {
     (index as u64 * 2_654_435_761 + t * 40_503 + seed * 97_003) % 65_521
 }
 
+/// Admits the longest prefix of those waiting that fits in every later round.
+fn admit(
+    policy: Policy,
+    (m, t): (u64, u64),
+    given: &[RoundRequest],
+    requests: &[Request],
+    waiting: &mut Vec<usize>,
+    live: &mut Vec<(usize, u64)>,
+) {
+    let place = |&i: &usize| {
+        let r = &requests[i];
+        let rank = if policy == Policy::Svf { r.s * r.b + r.b * (r.b + 1) / 2 } else { r.b };
+        (rank, given[i].arrival, i)
+    };
+    waiting.sort_by_key(place);
+    let fits = |live: &[(usize, u64)]| {
+        let ends: Vec<(u64, u64, u64)> =
+            live.iter().map(|&(i, p)| (requests[i].s, p, (p + requests[i].b).max(t + 1))).collect();
+        ends.iter().all(|&(_, _, at)| {
+            let later = ends.iter().filter(|&&(_, _, end)| end >= at);
+            later.map(|&(s, p, _)| s + at - p).sum::<u64>() <= m
+        })
+    };
+    while let Some(&i) = waiting.first() {
+        live.push((i, t));
+        if !fits(live) {
+            live.pop();
+            break;
+        }
+        waiting.remove(0);
+    }
+}
+
 /// Runs an instance whose arrivals all lie behind round 0.
 pub fn simulate(policy: Policy, m: u64, seed: u64, given: &[RoundRequest]) -> Rounds {
     let make = |r: &RoundRequest| {
@@ -89,28 +122,7 @@ pub fn simulate(policy: Policy, m: u64, seed: u64, given: &[RoundRequest]) -> Ro
             open = true;
             waiting.append(&mut parked);
         }
-        let place = |&i: &usize| {
-            let r = &requests[i];
-            let rank = if policy == Policy::Svf { r.s * r.b + r.b * (r.b + 1) / 2 } else { r.b };
-            (rank, given[i].arrival, i)
-        };
-        waiting.sort_by_key(place);
-        let fits = |live: &[(usize, u64)]| {
-            let ends: Vec<(u64, u64, u64)> =
-                live.iter().map(|&(i, p)| (requests[i].s, p, (p + requests[i].b).max(t + 1))).collect();
-            ends.iter().all(|&(_, _, at)| {
-                let later = ends.iter().filter(|&&(_, _, end)| end >= at);
-                later.map(|&(s, p, _)| s + at - p).sum::<u64>() <= m
-            })
-        };
-        while let Some(&i) = waiting.first() {
-            live.push((i, t));
-            if !fits(&live) {
-                live.pop();
-                break;
-            }
-            waiting.remove(0);
-        }
+        admit(policy, (m, t), given, &requests, &mut waiting, &mut live);
         t += 1;
         assert!(t < 100_000, "no end in sight");
     }
