@@ -6,7 +6,9 @@ use std::path::Path;
 #[test]
 fn help_is_as_reviewed() {
     let desk = Desk::new();
-    for command in ["", "replay", "verify", "schedulers", "trace", "profile", "schema", "completions"] {
+    for command in
+        ["", "replay", "verify", "schedulers", "compete", "trace", "profile", "schema", "completions"]
+    {
         let text = desk.ok(&format!("{command} --help")).out;
         let name = if command.is_empty() { "foretoken" } else { command };
         let text: Vec<&str> = text.lines().map(str::trim_end).collect();
