@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// Instances with more starts (kinds of request times rounds of waiting) are not looked at.
 const MOST_STARTS: u64 = 5000;
 /// Integer programs with more variables are not tried.
-pub const MOST_VARIABLES: usize = 100;
+pub const MOST_VARIABLES: usize = 60;
 /// Relaxations with more variables are not tried.
 pub const MOST_RELAXED: u64 = 2000;
 /// What rounding may do to costs, rounds.
