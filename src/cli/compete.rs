@@ -23,8 +23,8 @@ use std::sync::atomic::Ordering;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   foretoken compete --instance i.csv --kv-tokens 12
-  foretoken compete --family geometric{q=0.7,upper=120} --kv-tokens 480 --scheduler a-min,a-max --seeds 5
-  foretoken compete --family two-point{upper=20,share=0.1} --requests 40 --kv-tokens 60 --order adversarial
+  foretoken compete --family 'geometric{q=0.7,upper=120}' --kv-tokens 480 --scheduler a-min,a-max --seeds 5
+  foretoken compete --family 'two-point{upper=20,share=0.1}' --requests 40 --kv-tokens 60 --order adversarial
   foretoken compete --study growth")]
 pub struct Args {
     /// Instance: a CSV of arrival,prompt,output,lower,upper in rounds and tokens.

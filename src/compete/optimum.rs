@@ -8,14 +8,13 @@ use super::dual::{DualBound, Tariff, dual_bound};
 use super::instance::{Instance, Job};
 use crate::error::{Error, Result};
 use good_lp::solvers::SolutionStatus;
-use good_lp::{
-    Expression, ProblemVariables, ResolutionError, Solution, SolverModel, Variable, constraint, microlp,
-    variable,
-};
+use good_lp::{Expression, ProblemVariables, Solution, SolverModel, Variable, constraint, microlp, variable};
 use std::collections::BTreeMap;
 
+/// Instances with more starts (kinds of request times rounds of waiting) are not looked at.
+const MOST_STARTS: u64 = 5000;
 /// Integer programs with more variables are not tried.
-pub const MOST_VARIABLES: usize = 200;
+pub const MOST_VARIABLES: usize = 60;
 /// Relaxations with more variables are not tried.
 pub const MOST_RELAXED: u64 = 2000;
 /// What rounding may do to costs, rounds.
@@ -91,8 +90,8 @@ impl Program<'_> {
         Program { groups, variables, starts }
     }
 
-    /// How many of each group take each start. `below`: only if that makes a total latency of less.
-    fn solve(self, kv_tokens: u64, below: Option<u64>) -> Answer {
+    /// How many of each group take each start, and the total latency. `None` if the solver gave up.
+    fn solve(self, kv_tokens: u64) -> Option<(Vec<Vec<(u64, f64)>>, f64)> {
         let mut memory: BTreeMap<u64, Expression> = BTreeMap::new();
         let mut all: Vec<Expression> = Vec::new();
         let mut objective = Expression::from(0.0);
@@ -113,29 +112,13 @@ impl Program<'_> {
         for (_, held) in memory {
             model = model.with(constraint!(held <= kv_tokens as f64));
         }
-        if let Some(below) = below {
-            model = model.with(constraint!(objective.clone() <= below as f64 - 1.0));
+        let solution = model.solve().ok()?;
+        if !matches!(solution.status(), SolutionStatus::Optimal) {
+            return None;
         }
-        match model.solve() {
-            Ok(solution) if matches!(solution.status(), SolutionStatus::Optimal) => {
-                let values =
-                    |of: &Vec<(u64, Variable)>| of.iter().map(|(t, x)| (*t, solution.value(*x))).collect();
-                Answer::Best(self.starts.iter().map(values).collect(), solution.eval(&objective))
-            }
-            Err(ResolutionError::Infeasible) => Answer::Nothing,
-            _ => Answer::Unknown,
-        }
+        let values = |of: &Vec<(u64, Variable)>| of.iter().map(|(t, x)| (*t, solution.value(*x))).collect();
+        Some((self.starts.iter().map(values).collect(), solution.eval(&objective)))
     }
-}
-
-/// What the solver says.
-enum Answer {
-    /// Starts and their numbers by group, and the total latency.
-    Best(Vec<Vec<(u64, f64)>>, f64),
-    /// There is no solution.
-    Nothing,
-    /// It gave up.
-    Unknown,
 }
 
 /// Rounds that `schedule` waits in all: no request of a better one waits longer.
@@ -144,11 +127,11 @@ fn total_wait(instance: &Instance, schedule: &Schedule) -> u64 {
     schedule.tel(instance) - outputs
 }
 
-/// The starts of each group that a schedule better than `known` can have, by the prices of `dual`: the bound, raised by
-/// what the start costs over the cheapest, must stay below.
+/// The starts of each group that a schedule no worse than `known` can have, by the prices of `dual`: the bound, raised
+/// by what the start costs over the cheapest, must not lie above.
 fn promising(groups: &[Group], instance: &Instance, known: &Schedule, dual: &DualBound) -> Vec<Vec<u64>> {
     let tariff = Tariff::new(&dual.prices);
-    let gap = known.tel(instance) as f64 - 1.0 - dual.value;
+    let gap = known.tel(instance) as f64 - dual.value;
     let wait = total_wait(instance, known);
     let starts = |group: &Group| {
         let (least, _) = tariff.cheapest(group);
@@ -163,28 +146,27 @@ fn promising(groups: &[Group], instance: &Instance, known: &Schedule, dual: &Dua
 /// ([`MOST_VARIABLES`]). The solver's answer is checked by our own rules before it is given.
 ///
 /// # Errors
-/// The solver's answer is no schedule, or no better than `known`: a fault of the solver.
+/// The solver's answer is no schedule, or worse than `known`: a fault of the solver.
 pub fn optimum(instance: &Instance, kv_tokens: u64, known: &Schedule) -> Result<Option<Schedule>> {
+    let groups = groups(instance);
+    if total_wait(instance, known).saturating_mul(groups.len() as u64) > MOST_STARTS {
+        return Ok(None);
+    }
     let dual = dual_bound(instance, kv_tokens, known);
     if dual.value > known.tel(instance) as f64 - 1.0 + SLACK {
         return Ok(Some(known.clone()));
     }
-    let groups = groups(instance);
     let starts = promising(&groups, instance, known, &dual);
     if starts.iter().map(Vec::len).sum::<usize>() > MOST_VARIABLES {
         return Ok(None);
     }
-    let counts = match Program::new(&groups, &starts, true).solve(kv_tokens, Some(known.tel(instance))) {
-        Answer::Best(counts, _) => counts,
-        Answer::Nothing => return Ok(Some(known.clone())),
-        Answer::Unknown => return Ok(None),
-    };
+    let Some((counts, _)) = Program::new(&groups, &starts, true).solve(kv_tokens) else { return Ok(None) };
     let mut found = Schedule { starts: vec![0; instance.jobs.len()] };
     for (group, counts) in groups.iter().zip(counts) {
         let times = counts.into_iter().flat_map(|(t, n)| std::iter::repeat_n(t, n.round() as usize));
         group.members.iter().zip(times).for_each(|(&job, t)| found.starts[job] = t);
     }
-    let sound = found.is_feasible(instance, kv_tokens) && found.tel(instance) < known.tel(instance);
+    let sound = found.is_feasible(instance, kv_tokens) && found.tel(instance) <= known.tel(instance);
     sound.then_some(Some(found)).ok_or_else(|| {
         Error::Usage("the integer program's answer breaks its own rules: a fault of the solver".into())
     })
@@ -199,8 +181,5 @@ pub fn relaxation(instance: &Instance, kv_tokens: u64, known: &Schedule) -> Opti
         return None;
     }
     let starts: Vec<Vec<u64>> = groups.iter().map(|g| (g.arrival..=g.arrival + wait).collect()).collect();
-    match Program::new(&groups, &starts, false).solve(kv_tokens, None) {
-        Answer::Best(_, value) => Some(value),
-        Answer::Nothing | Answer::Unknown => None,
-    }
+    Program::new(&groups, &starts, false).solve(kv_tokens).map(|(_, value)| value)
 }

@@ -9,10 +9,10 @@ use crate::scheduler::Registry;
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// A scheduler with one parameter set.
-fn with(name: &str, key: &str, value: &str) -> SchedulerConfig {
-    let mut config = SchedulerConfig::plain(name);
-    config.params.insert(key.into(), value.into());
+/// `a-min` with parameters of one word each.
+fn a_min(params: &[(&str, &str)]) -> SchedulerConfig {
+    let mut config = SchedulerConfig::plain("a-min");
+    config.params.extend(params.iter().map(|(key, value)| (key.to_string(), (*value).into())));
     config
 }
 
@@ -57,14 +57,18 @@ pub(super) fn worst_growth(
 
 /// How many runs a growth study over `inverse_alphas` takes.
 pub fn growth_runs(inverse_alphas: &[u32]) -> usize {
-    inverse_alphas.len() * 6 * 4
+    inverse_alphas.len() * 6 * 5
 }
 
 /// The variants of the growth study.
-fn growth_variants() -> [SchedulerConfig; 4] {
-    let newest = with("a-min", "tie", "index");
-    let running = with("a-min", "bound", "running");
-    [SchedulerConfig::plain("a-min"), newest, running, SchedulerConfig::plain("a-max")]
+fn growth_variants() -> [SchedulerConfig; 5] {
+    [
+        a_min(&[]),
+        a_min(&[("tie", "index")]),
+        a_min(&[("bound", "running"), ("tie", "index")]),
+        a_min(&[("bound", "running")]),
+        SchedulerConfig::plain("a-max"),
+    ]
 }
 
 /// How the ratio to h-sf grows with 1/alpha, by variant of a-min, and for a-max: the worst over the growth instances.

@@ -198,7 +198,8 @@ impl Predictions<'_> {
 fn estimate(x: f64, values: &[f64]) -> Datum {
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     match stats::t_interval(values, LEVEL) {
-        Some(interval) => Datum::with_interval(x, mean, interval.lo.max(0.5 * mean), interval.hi),
-        None => Datum::new(x, mean),
+        // An interval that reaches zero has no place on a log axis.
+        Some(interval) if interval.lo > 0.0 => Datum::with_interval(x, mean, interval.lo, interval.hi),
+        _ => Datum::new(x, mean),
     }
 }

@@ -63,7 +63,6 @@ fn families_are_drawn_per_seed_and_threads_change_nothing() {
     let printed: Value = serde_json::from_str(&one.out).unwrap();
     let tel = |i: usize| printed["results"][i]["tel"].as_u64().unwrap();
     assert!(tel(6) != tel(7) || tel(7) != tel(8), "another seed, another draw");
-    assert!(printed["results"][0]["ratio_opt"].is_null(), "too large for the optimum");
     assert_eq!(printed["results"][3]["scheduler"], "a-min-tie=index");
 }
 
@@ -88,9 +87,12 @@ fn tables_and_csv_say_the_same() {
 #[test]
 fn estimates_reach_mc_sf_and_not_h_sf() {
     let desk = desk();
+    let tight = format!("{SMALL}0,1,5,1,6\n0,1,3,1,6\n");
+    std::fs::write(desk.path().join("tight.csv"), tight).unwrap();
     let completions = |estimate: &str| {
-        let args =
-            format!("--instance i.csv --kv-tokens 12 --scheduler h-sf,mc-sf,a-max --format json {estimate}");
+        let args = format!(
+            "--instance tight.csv --kv-tokens 12 --scheduler h-sf,mc-sf,a-max --format json {estimate}"
+        );
         let printed: Value = serde_json::from_str(&run(desk.path(), &args).out).unwrap();
         [0, 1, 2].map(|i| printed["results"][i]["completion"].clone())
     };

@@ -78,7 +78,7 @@ fn predictions_are_compared_in_rounds_and_in_seconds() {
         let (best, worst) = (row(&study, "h-sf"), row(&study, "a-max, everyone [1, 400]"));
         assert!(best[1] > best[0] && worst[1] > 1.2 * best[1], "{best:?} {worst:?}");
         let spec = study.figure.unwrap();
-        assert_eq!(spec.panels.len(), if timed && spec.panels.len() > 3 { 6 } else { 3 });
+        assert_eq!(spec.panels.len(), if timed { 6 } else { 3 });
         figure::render(&spec, Style::default()).unwrap();
     }
 }
