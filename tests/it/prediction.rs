@@ -199,3 +199,29 @@ fn costs_need_a_server_and_keys_need_a_reader() {
         assert!(refusal(&["prediction.mode=asynchronous", &set]).contains(bad.split('=').next().unwrap()));
     }
 }
+
+/// A predictions file's `cost_s` is time on the server, and needs one.
+#[test]
+fn costs_of_a_file_are_time_on_the_server() {
+    use foretoken::predict::{Missing, PredictorConfig};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("p.csv");
+    let rows = "id,kind,p1,p2,p3,p4,cost_s\n0,point,4,,,,0.000002\n1,score,-1.5,,,,0.000005\n2,point,4,,,,\n";
+    std::fs::write(&path, rows).unwrap();
+    let mut world = World::new(Preset::VllmV1);
+    world.predictor = PredictorConfig::File { path: path.clone(), missing: Missing::Error };
+    let requests = [0, 1, 2].map(|id| request(id, 0, 1, 1));
+    let refused = world.run(&requests, |_| 1000).expect_err("there is no server").to_string();
+    assert!(refused.contains("prediction.mode") && refused.contains("cost_s"), "{refused}");
+    world.prediction =
+        PredictionConfig { batch_max: 1, prompt_s: 1e-6, ..server(PredictionMode::Synchronous) };
+    let (totals, seen) = world.run(&requests, |_| 1000).unwrap();
+    assert_eq!(totals.predictions.unwrap().busy, Span(2000 + 5000 + 1000));
+    let started: Vec<_> = seen.requests.iter().map(|r| r.first_scheduled.get().unwrap().0).collect();
+    assert_eq!(started, [2000, 7000, 8000]);
+    for bad in ["-1", "nan", "1e9"] {
+        std::fs::write(&path, rows.replace("0.000005", bad)).unwrap();
+        let refused = world.run(&requests, |_| 1000).expect_err(bad).to_string();
+        assert!(refused.contains("line 3") && refused.contains("cost_s"), "{refused}");
+    }
+}

@@ -100,7 +100,7 @@ fn other_beliefs_have_a_meaning() {
     close(score("gittins", bare, &Belief::Point(70.0)), 70.0, 1e-12);
     // The log-normal of the same two moments of ln(length), by its closed form.
     let wide = 0.6 * (3.5f64 / 1.5).sqrt();
-    let mean = (5.0 + wide * wide / 2.0).exp();
+    let mean = libm::exp(5.0 + wide * wide / 2.0);
     let family = r#"{"beta":0,"family":"log-normal","aging":{"kind":"none"}}"#;
     close(score("tie", family, &law(5.0, 0.6)), mean, 1e-12);
 }
@@ -129,7 +129,7 @@ proptest! {
         };
         let sept = rank(make("sept", r#"{"aging":{"kind":"none"}}"#).as_mut(), &law(mu, sigma), 1);
         close(of(0.0, mu, sigma), sept, 1e-8);
-        close(of(beta, mu, 1e-9), (1.0 + beta) * mu.exp(), 1e-6);
+        close(of(beta, mu, 1e-9), (1.0 + beta) * libm::exp(mu), 1e-6);
         prop_assert!(of(beta, mu + step, sigma) > of(beta, mu, sigma));
         prop_assert!(of(beta + 0.1, mu, sigma) > of(beta, mu, sigma));
     }
@@ -147,7 +147,7 @@ proptest! {
         let mut key = |score: f64, arrival: u64| {
             rank_in(tie.as_mut(), &visible(0, SimTime(arrival)), &Belief::Score(score), [SimTime(arrival), now], [1; 2])
         };
-        let decayed = |score: f64, arrival: u64| score * 0.9f64.powf((now - SimTime(arrival)).as_secs() / 30.0);
+        let decayed = |score: f64, arrival: u64| score * libm::pow(0.9, (now - SimTime(arrival)).as_secs() / 30.0);
         let (a, b) = (decayed(scores.0, arrivals.0), decayed(scores.1, arrivals.1));
         prop_assume!((a / b - 1.0).abs() > 1e-9);
         prop_assert_eq!(key(scores.0, arrivals.0) < key(scores.1, arrivals.1), a < b);
@@ -160,7 +160,7 @@ proptest! {
         prop_assert_eq!(code.order(), Order::Dynamic);
         let (arrival, now) = (SimTime(arrival), SimTime(arrival) + Span(wait));
         let got = rank_in(code.as_mut(), &visible(0, arrival), &Belief::Score(score), [arrival, now], [1; 2]);
-        let exact = score * 0.9f64.powf((now - arrival).as_secs() / 30.0);
+        let exact = score * libm::pow(0.9, (now - arrival).as_secs() / 30.0);
         prop_assert!(got >= exact * (1.0 - 1e-12) && got <= exact * 1.0178, "{} {}", got, exact);
         let start = rank_in(code.as_mut(), &visible(0, arrival), &Belief::Unknown, [arrival, now], [1; 2]);
         prop_assert_eq!(start, 2048.0);
@@ -250,7 +250,7 @@ fn log_t_predictors_have_the_stated_accuracy() {
     let laws: Vec<LogT> = (0..20_000)
         .map(|_| LogT {
             mu: 5.0 + draw.normal(),
-            sigma: 0.3 * (0.5 * draw.normal()).exp(),
+            sigma: 0.3 * libm::exp(0.5 * draw.normal()),
             nu: 3.5,
             cap: 2048,
         })

@@ -145,7 +145,7 @@ impl Scheduler for Canary {
                 Rank(-now.since(r.visible.arrival).as_secs() / f64::from(r.visible.prompt_tokens))
             }
             // The other way round in every second run.
-            Does::DifferEachRun if self.run % 2 == 0 => Rank(f64::from(r.visible.id.0)),
+            Does::DifferEachRun if self.run.is_multiple_of(2) => Rank(f64::from(r.visible.id.0)),
             Does::DifferEachRun => Rank(-f64::from(r.visible.id.0)),
             Does::ReadBelief => Rank(r.belief.point().unwrap_or(0.0)),
             _ => Rank(0.0),

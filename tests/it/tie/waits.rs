@@ -16,7 +16,7 @@ fn requests(seed: u64) -> Vec<Request> {
     let mut at_s = 0.0;
     let one = |id| {
         at_s += draw.exponential() / 16.0;
-        let output = (5.05 + 0.95 * draw.normal()).exp().clamp(1.0, 2048.0);
+        let output = libm::exp(5.05 + 0.95 * draw.normal()).clamp(1.0, 2048.0);
         request(id, (at_s * 1e9) as u64, 1, output as u32)
     };
     (0..1000).map(one).collect()
