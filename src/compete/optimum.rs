@@ -69,6 +69,9 @@ pub(super) fn groups(instance: &Instance) -> Vec<Group> {
     each.map(|([arrival, prompt, output], members)| Group { arrival, prompt, output, members }).collect()
 }
 
+/// Starts of a group, and how many of it take each.
+type Counts = Vec<(u64, f64)>;
+
 /// The integer program, or its relaxation.
 struct Program<'a> {
     groups: &'a [Group],
@@ -91,7 +94,7 @@ impl Program<'_> {
     }
 
     /// How many of each group take each start, and the total latency. `None` if the solver gave up.
-    fn solve(self, kv_tokens: u64) -> Option<(Vec<Vec<(u64, f64)>>, f64)> {
+    fn solve(self, kv_tokens: u64) -> Option<(Vec<Counts>, f64)> {
         let mut memory: BTreeMap<u64, Expression> = BTreeMap::new();
         let mut all: Vec<Expression> = Vec::new();
         let mut objective = Expression::from(0.0);

@@ -43,6 +43,10 @@ pub struct Predictions<'a> {
 
 /// What one run says: latency in rounds or seconds, and joules a request.
 type Said = (f64, Option<f64>);
+/// Picks latency or energy.
+type Pick<'a> = dyn Fn(Said) -> Option<f64> + 'a;
+/// The points of a setting and a scheduler.
+type Curve<'a> = dyn Fn(usize, usize, &Pick<'_>) -> Vec<Datum> + 'a;
 
 impl Predictions<'_> {
     /// The three ways: (name, intervals).
@@ -76,7 +80,7 @@ impl Predictions<'_> {
         let said: Vec<Vec<Vec<Said>>> =
             cells.par_iter().map(|&(n, seed)| self.cell(n, seed, tick)).collect::<Result<_>>()?;
         let per_size = |size: usize| &said[size * self.seeds as usize..(size + 1) * self.seeds as usize];
-        let curve = |setting: usize, i: usize, of: &dyn Fn(Said) -> Option<f64>| -> Vec<Datum> {
+        let curve = |setting: usize, i: usize, of: &Pick<'_>| -> Vec<Datum> {
             let at = |(size, &n): (usize, &u32)| {
                 let values: Option<Vec<f64>> =
                     per_size(size).iter().map(|cell| of(cell[setting][i])).collect();
@@ -154,9 +158,9 @@ impl Predictions<'_> {
         }
     }
 
-    fn figure(&self, curve: &dyn Fn(usize, usize, &dyn Fn(Said) -> Option<f64>) -> Vec<Datum>) -> FigureSpec {
+    fn figure(&self, curve: &Curve<'_>) -> FigureSpec {
         let unit = if self.machine.is_some() { "s" } else { "rounds" };
-        let row = |first: usize, y: Axis, of: &dyn Fn(Said) -> Option<f64>| -> Vec<Panel> {
+        let row = |first: usize, y: Axis, of: &Pick<'_>| -> Vec<Panel> {
             let panel = |(setting, (name, _)): (usize, &(String, Intervals))| {
                 let line = |(i, config): (usize, &SchedulerConfig)| {
                     Series::new(config.label(), Mark::Line(curve(setting, i, of)))

@@ -7,7 +7,7 @@ use foretoken::scenario::SchedulerConfig;
 use foretoken::scheduler::Registry;
 use std::sync::Arc;
 
-fn row<'a>(study: &'a Study, label: &str) -> Vec<f64> {
+fn row(study: &Study, label: &str) -> Vec<f64> {
     let found = study.labels.iter().position(|l| l == label).unwrap_or_else(|| panic!("{:?}", study.labels));
     study.rows[found].iter().map(|v| v.unwrap()).collect()
 }
