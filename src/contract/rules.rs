@@ -5,6 +5,7 @@ use crate::engine::{self, Recording, StepKind};
 use crate::error::Result;
 use crate::ids::RequestId;
 use crate::latency::{LatencyModel, StepShape};
+use crate::predict::PredictionConfig;
 use crate::record::{Event, EventKind, RequestRecord, RunTotals, Status, StepRecord};
 use crate::scheduler::{Admit, Budget, Evict, Notice, Order, Rank, Scheduler, Shortage, View, Waiting, Wake};
 use crate::time::{SimTime, Span};
@@ -39,6 +40,7 @@ pub(super) fn run(
     kind: Kind,
     seed: u64,
 ) -> Result<Outcome> {
+    let at_once = PredictionConfig::default();
     let setup = engine::Setup {
         engine: &world.engine,
         kv: &world.kv,
@@ -51,7 +53,7 @@ pub(super) fn run(
         },
         profile_name: "contract",
         model: &|_| Ok(Box::new(Uneven)),
-        prediction: &world.prediction,
+        prediction: if make(seed)?.serves_unpredicted() { &world.prediction } else { &at_once },
         stepwise: way == Way::Stepwise,
         horizon: None,
     };
@@ -225,5 +227,9 @@ impl Scheduler for Reranked {
 
     fn refuses(&self, r: &Waiting<'_>) -> Option<&'static str> {
         self.0.refuses(r)
+    }
+
+    fn serves_unpredicted(&self) -> bool {
+        self.0.serves_unpredicted()
     }
 }

@@ -453,6 +453,11 @@ impl Replica {
         if let Some(reason) = self.scheduler.refuses(&self.core.waiting_view(slot)) {
             return Err(self.broken(Some(slot), reason));
         }
+        if late && !self.scheduler.serves_unpredicted() {
+            let reason = "it needs a request's prediction before it can queue it; set prediction.mode to synchronous \
+                          or instant";
+            return Err(self.broken(Some(slot), reason));
+        }
         world.log.entered();
         if late {
             self.core.forget(slot);

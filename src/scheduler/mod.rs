@@ -226,6 +226,12 @@ pub trait Scheduler: Send {
         let _ = r;
         None
     }
+
+    /// Whether it can serve requests whose prediction is still on its way (asynchronous prediction). Where it
+    /// cannot, because it reserves memory by what is predicted, such a run ends with an error.
+    fn serves_unpredicted(&self) -> bool {
+        true
+    }
 }
 
 /// The usual answer of [`Scheduler::refuses`] of a policy that needs a number from its belief.

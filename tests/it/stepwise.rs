@@ -58,6 +58,9 @@ pub fn micro_world(seed: u64) -> (World, Vec<Request>) {
     world.predictor =
         [PredictorConfig::Oracle, PredictorConfig::Noisy { sigma: 0.7 }][pick(2) as usize].clone();
     world.prediction = prediction(&mut pick);
+    if !made.serves_unpredicted() {
+        world.prediction = PredictionConfig::default();
+    }
     let mut at = 0;
     let requests = (0..1 + pick(12))
         .map(|id| {

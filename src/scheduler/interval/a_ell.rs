@@ -118,4 +118,8 @@ impl Scheduler for AEll {
     fn refuses(&self, r: &Waiting<'_>) -> Option<&'static str> {
         self.inner.refuses(r)
     }
+
+    fn serves_unpredicted(&self) -> bool {
+        false
+    }
 }

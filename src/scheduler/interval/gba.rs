@@ -106,4 +106,8 @@ impl Scheduler for Gba {
     fn refuses(&self, r: &Waiting<'_>) -> Option<&'static str> {
         needs_tokens(r)
     }
+
+    fn serves_unpredicted(&self) -> bool {
+        false
+    }
 }

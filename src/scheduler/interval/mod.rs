@@ -161,4 +161,8 @@ impl<L: Lengths> Scheduler for Loop<L> {
     fn refuses(&self, r: &Waiting<'_>) -> Option<&'static str> {
         self.lengths.refuses(r)
     }
+
+    fn serves_unpredicted(&self) -> bool {
+        false
+    }
 }

@@ -161,4 +161,8 @@ impl Scheduler for SortedF {
     fn refuses(&self, r: &Waiting<'_>) -> Option<&'static str> {
         self.inner.refuses(r)
     }
+
+    fn serves_unpredicted(&self) -> bool {
+        false
+    }
 }
