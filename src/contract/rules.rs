@@ -229,6 +229,10 @@ impl Scheduler for Reranked {
         self.0.refuses(r)
     }
 
+    fn is_hindsight(&self) -> bool {
+        self.0.is_hindsight()
+    }
+
     fn serves_unpredicted(&self) -> bool {
         self.0.serves_unpredicted()
     }

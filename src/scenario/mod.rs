@@ -14,7 +14,7 @@ pub use resolve::{Draft, Layers, resolve};
 pub use written::{Braced, braced, predictor, scalar, schedulers, split_outside_brackets};
 
 use crate::engine::{ClusterConfig, EngineConfig, KvConfig, Preset};
-use crate::error::Result;
+use crate::error::{Error, Place, Result};
 use crate::metrics::{PercentileConvention, Slo};
 use crate::predict::{PredictionConfig, PredictorConfig};
 use crate::scheduler::Registry;
@@ -245,9 +245,15 @@ impl Scenario {
     /// Who predicts for `config`, one of this scenario's schedulers.
     ///
     /// # Errors
-    /// `registry` does not know the scheduler.
+    /// `registry` does not know the scheduler, or it stands for hindsight and is not given the truth.
     pub fn predictor(&self, config: &SchedulerConfig, registry: &Registry) -> Result<PredictorConfig> {
         if let Some(chosen) = config.predictor.as_ref().or(self.predictor.as_ref()) {
+            let hindsight = || Ok(registry.make(&config.name, &config.params, 0)?.is_hindsight());
+            if *chosen != PredictorConfig::Oracle && hindsight()? {
+                let what =
+                    format!("{} stands for hindsight and cannot be given `{}`", config.name, chosen.label());
+                return Err(Error::input(Place::key("predictor.kind"), what, "give it oracle"));
+            }
             return Ok(chosen.clone());
         }
         let reads = registry.get(&config.name)?.reads_belief;

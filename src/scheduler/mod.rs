@@ -232,6 +232,12 @@ pub trait Scheduler: Send {
     fn serves_unpredicted(&self) -> bool {
         true
     }
+
+    /// Whether what it is told of lengths must be the truth, because it stands for hindsight. A scenario that
+    /// gives it any predictor but the oracle is refused.
+    fn is_hindsight(&self) -> bool {
+        false
+    }
 }
 
 /// The usual answer of [`Scheduler::refuses`] of a policy that needs a number from its belief.

@@ -24,6 +24,10 @@ impl Lengths for Hindsight {
         interval(belief).map_or(1, |(length, _)| length).max(ended.saturating_add(1))
     }
 
+    fn is_hindsight(&self) -> bool {
+        true
+    }
+
     fn refuses(&self, r: &Waiting<'_>) -> Option<&'static str> {
         let known = matches!(r.belief, Belief::Point(_));
         (!known).then_some("it decides in hindsight and needs the length itself; give it predictor oracle")

@@ -40,6 +40,11 @@ trait Lengths: Send {
         f64::from(estimate)
     }
 
+    /// As [`Scheduler::is_hindsight`].
+    fn is_hindsight(&self) -> bool {
+        false
+    }
+
     /// When a running request that has outlived its estimate is assumed to end.
     fn overdue(&self) -> Overdue {
         Overdue::Running
@@ -160,6 +165,10 @@ impl<L: Lengths> Scheduler for Loop<L> {
 
     fn refuses(&self, r: &Waiting<'_>) -> Option<&'static str> {
         self.lengths.refuses(r)
+    }
+
+    fn is_hindsight(&self) -> bool {
+        self.lengths.is_hindsight()
     }
 
     fn serves_unpredicted(&self) -> bool {

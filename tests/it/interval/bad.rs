@@ -65,3 +65,25 @@ fn predictors_that_make_no_sense() {
         assert!(error.to_string().contains(words), "{error}");
     }
 }
+
+#[test]
+fn hindsight_takes_the_truth_alone() {
+    use foretoken::scenario::{Layers, resolve};
+    use foretoken::scheduler::Registry;
+    let scenario = |kind: &str| {
+        let mut layers = Layers::default();
+        for set in
+            ["trace.path=lmsys-like", "schedulers=[{name=\"h-sf\"}]", &format!("predictor.kind={kind}")]
+        {
+            layers.set(set)?;
+        }
+        let scenario = resolve(&layers)?;
+        scenario.predictor(&scenario.schedulers[0], &Registry::builtin())
+    };
+    assert_eq!(scenario("oracle").unwrap(), PredictorConfig::Oracle);
+    let error = scenario("law").unwrap_err().to_string();
+    assert!(
+        error.contains("predictor.kind") && error.contains("h-sf") && error.contains("oracle"),
+        "{error}"
+    );
+}
