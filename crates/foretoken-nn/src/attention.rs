@@ -74,12 +74,18 @@ impl<T: Clone> Plan<T> {
     ) -> Result<Plan<T>> {
         let alone = match layout {
             Layout::Ragged => spans.len(),
-            Layout::Padded => spans.iter().rposition(|x| x.len > 1 || x.context == 0).map_or(0, |last| last + 1),
+            Layout::Padded => {
+                spans.iter().rposition(|x| x.len > 1 || x.context == 0).map_or(0, |last| last + 1)
+            }
         };
         let (first, rest) = spans.split_at(alone);
         let mut single = Vec::with_capacity(first.len());
         for &span in first {
-            single.push(Single { span, bias: own_bias(b, s, &span, distances)?, encoded: slots.encoder[span.slot] });
+            single.push(Single {
+                span,
+                bias: own_bias(b, s, &span, distances)?,
+                encoded: slots.encoder[span.slot],
+            });
         }
         let batch = if rest.is_empty() { None } else { Some(batch(b, s, rest, slots, distances, context)?) };
         Ok(Plan { rows: spans.iter().map(|x| x.len).sum(), single, batch })
@@ -142,7 +148,9 @@ fn padding<B: Backend>(
     for &len in lengths {
         for head in 0..s.kv_heads * rows {
             match distances {
-                Some(d) => bias.extend_from_slice(&d.host[(head + 1) * d.context - len..(head + 1) * d.context]),
+                Some(d) => {
+                    bias.extend_from_slice(&d.host[(head + 1) * d.context - len..(head + 1) * d.context])
+                }
                 None => bias.resize(bias.len() + len, 0.0),
             }
             bias.resize(bias.len() + longest - len, f32::NEG_INFINITY);
@@ -222,7 +230,11 @@ impl<B: Backend> Caches<B> {
         if let Some(batch) = &plan.batch {
             for (target, new) in [(&cache.k, &k), (&cache.v, &v)] {
                 let rows = b.swap(&b.narrow(new, 1, batch.start, batch.count)?)?;
-                b.scatter(target, &batch.targets, &b.reshape(&rows, &[batch.count * s.kv_heads, s.head_dim])?)?;
+                b.scatter(
+                    target,
+                    &batch.targets,
+                    &b.reshape(&rows, &[batch.count * s.kv_heads, s.head_dim])?,
+                )?;
             }
             parts.push(together(b, s, &q, batch, cache, &batch.own)?);
         }
@@ -273,7 +285,8 @@ fn keep<B: Backend>(
     v: &B::Tensor,
 ) -> Result<()> {
     for (cache, new) in [(&cache.k, k), (&cache.v, v)] {
-        let new = b.reshape(&b.narrow(new, 1, span.start, span.len)?, &[1, s.kv_heads, span.len, s.head_dim])?;
+        let new =
+            b.reshape(&b.narrow(new, 1, span.start, span.len)?, &[1, s.kv_heads, span.len, s.head_dim])?;
         b.write(cache, span.slot, position, &new)?;
     }
     Ok(())

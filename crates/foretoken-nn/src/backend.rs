@@ -55,7 +55,13 @@ pub trait Backend: Clone + Send + 'static {
     /// A multiple of a tensor.
     fn scale(&self, x: &Self::Tensor, factor: f64) -> Result<Self::Tensor>;
     /// Normalises the last dimension; with a bias by mean and variance, without by root mean square.
-    fn norm(&self, x: &Self::Tensor, w: &Self::Tensor, b: Option<&Self::Tensor>, eps: f64) -> Result<Self::Tensor>;
+    fn norm(
+        &self,
+        x: &Self::Tensor,
+        w: &Self::Tensor,
+        b: Option<&Self::Tensor>,
+        eps: f64,
+    ) -> Result<Self::Tensor>;
     /// The non-linearity.
     fn activate(&self, x: &Self::Tensor, kind: Activation) -> Result<Self::Tensor>;
     /// Rotates x [h, n, d] by cos and sin [n, d/2], halves against each other.

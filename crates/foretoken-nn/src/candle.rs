@@ -171,7 +171,14 @@ impl Backend for Candle {
         })())
     }
 
-    fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor, bias: Option<&Tensor>, factor: f64) -> Result<Tensor> {
+    fn attend(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        bias: Option<&Tensor>,
+        factor: f64,
+    ) -> Result<Tensor> {
         ok((|| {
             let scores = q.matmul(&k.transpose(D::Minus1, D::Minus2)?)?.affine(factor, 0.0)?;
             let scores = match bias {

@@ -49,10 +49,11 @@ impl FromStr for Device {
 
     fn from_str(name: &str) -> Result<Device> {
         let known = || Device::ALL.map(Device::name).join(", ");
-        Device::ALL
-            .into_iter()
-            .find(|d| d.name() == name)
-            .ok_or_else(|| Error::Unknown { kind: "backend", name: name.to_string(), known: known() })
+        Device::ALL.into_iter().find(|d| d.name() == name).ok_or_else(|| Error::Unknown {
+            kind: "backend",
+            name: name.to_string(),
+            known: known(),
+        })
     }
 }
 
@@ -89,7 +90,9 @@ pub fn open(shape: &ModelShape, device: Device, options: &Options) -> Result<Box
     let shape = shape.clone();
     match device {
         Device::CandleCpu => Ok(Box::new(Model::load(Candle::cpu(*dtype), shape, weights, *layout, *room)?)),
-        Device::CandleCuda => Ok(Box::new(Model::load(Candle::cuda(0, *dtype)?, shape, weights, *layout, *room)?)),
+        Device::CandleCuda => {
+            Ok(Box::new(Model::load(Candle::cuda(0, *dtype)?, shape, weights, *layout, *room)?))
+        }
         Device::TchCpu | Device::TchCuda => open_torch(shape, device, options),
     }
 }
@@ -97,7 +100,8 @@ pub fn open(shape: &ModelShape, device: Device, options: &Options) -> Result<Box
 #[cfg(feature = "tch")]
 fn open_torch(shape: ModelShape, device: Device, options: &Options) -> Result<Box<dyn Runner>> {
     let Options { dtype, layout, room, weights } = options;
-    let torch = if device == Device::TchCuda { crate::Torch::cuda(0, *dtype)? } else { crate::Torch::cpu(*dtype) };
+    let torch =
+        if device == Device::TchCuda { crate::Torch::cuda(0, *dtype)? } else { crate::Torch::cpu(*dtype) };
     Ok(Box::new(Model::load(torch, shape, weights, *layout, *room)?))
 }
 
@@ -105,7 +109,7 @@ fn open_torch(shape: ModelShape, device: Device, options: &Options) -> Result<Bo
 fn open_torch(_: ModelShape, device: Device, _: &Options) -> Result<Box<dyn Runner>> {
     Err(Error::Device {
         device: device.to_string(),
-        what: "this build has no libtorch; build with the feature `tch` (see docs/calibrate.md), or use candle-cpu"
+        what: "this build has no libtorch; build with the feature `tch` (scripts/libtorch.sh prepares it), or use candle-cpu"
             .to_string(),
     })
 }

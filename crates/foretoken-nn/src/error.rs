@@ -69,7 +69,10 @@ impl Error {
         // candle's words end in a backtrace.
         let what = what.split("\n   0: ").next().unwrap_or_default().to_string();
         let lower = what.to_lowercase();
-        if lower.contains("out of memory") || lower.contains("out_of_memory") || lower.contains("can't allocate memory") {
+        if lower.contains("out of memory")
+            || lower.contains("out_of_memory")
+            || lower.contains("can't allocate memory")
+        {
             return Error::OutOfMemory { what: format!("{library} ran an operation: {what}") };
         }
         Error::Library { library, what }

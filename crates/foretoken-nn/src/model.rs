@@ -43,15 +43,28 @@ impl<B: Backend> Model<B> {
     ///
     /// # Errors
     /// [`Error::Shape`] where the room exceeds the model's positions; else weights' and device's errors.
-    pub fn load(backend: B, shape: ModelShape, weights: &Weights, layout: Layout, room: Room) -> Result<Model<B>> {
+    pub fn load(
+        backend: B,
+        shape: ModelShape,
+        weights: &Weights,
+        layout: Layout,
+        room: Room,
+    ) -> Result<Model<B>> {
         if room.slots == 0 || room.context == 0 || room.context > shape.max_positions {
-            let what = format!("room for {} requests of {} tokens; the model has {} positions", room.slots, room.context, shape.max_positions);
+            let what = format!(
+                "room for {} requests of {} tokens; the model has {} positions",
+                room.slots, room.context, shape.max_positions
+            );
             return Err(Error::Shape { model: shape.name.clone(), what });
         }
         let source = Source::open(weights, &shape)?;
         let mut loader = Loader { backend: &backend, shape: &shape, source, stack: Stack::Encoder, layer: 0 };
         let embedding = loader.table(Part::Embedding, shape.vocab, shape.hidden)?;
-        let encoder = if shape.is_encoder_decoder() { Some(load_stack(&mut loader, shape.encoder_layers)?) } else { None };
+        let encoder = if shape.is_encoder_decoder() {
+            Some(load_stack(&mut loader, shape.encoder_layers)?)
+        } else {
+            None
+        };
         loader.stack = Stack::Decoder;
         let decoder = load_stack(&mut loader, shape.layers)?;
         let head = if shape.tied_head { loader.tied_head(&embedding) } else { loader.head()? };
@@ -62,7 +75,20 @@ impl<B: Backend> Model<B> {
         };
         let caches = Caches::new(&backend, &shape, room)?;
         let slots = Slots::new(room.slots);
-        Ok(Model { backend, shape, layout, room, embedding, encoder, decoder, head, rope, distances, caches, slots })
+        Ok(Model {
+            backend,
+            shape,
+            layout,
+            room,
+            embedding,
+            encoder,
+            decoder,
+            head,
+            rope,
+            distances,
+            caches,
+            slots,
+        })
     }
 
     /// Hidden vectors of tokens at positions, before the first layer.
@@ -134,7 +160,8 @@ impl<B: Backend> Model<B> {
             }
             None => None,
         };
-        let plan = Plan::new(b, s, self.layout, spans, &self.slots, self.room.context, self.distances.as_ref())?;
+        let plan =
+            Plan::new(b, s, self.layout, spans, &self.slots, self.room.context, self.distances.as_ref())?;
         for (number, layer) in self.decoder.layers.iter().enumerate() {
             x = residual(b, s, &layer.attention_norm, &x, |x| {
                 let qkv = layer.attention.qkv.apply(b, x)?;
@@ -221,8 +248,9 @@ impl<B: Backend> Runner for Model<B> {
         for span in &spans {
             self.slots.decoder[span.slot] += span.len;
         }
-        let emitting: Vec<usize> =
-            (0..order.len()).filter(|&j| !matches!(rows[order[j]].work, Work::Prompt { last: false, .. })).collect();
+        let emitting: Vec<usize> = (0..order.len())
+            .filter(|&j| !matches!(rows[order[j]].work, Work::Prompt { last: false, .. }))
+            .collect();
         let mut out = vec![None; rows.len()];
         if emitting.is_empty() {
             self.backend.synchronize()?;
@@ -264,7 +292,9 @@ fn load_stack<B: Backend>(loader: &mut Loader<'_, B>, layers: usize) -> Result<S
     let s = loader.shape;
     loader.layer = 0;
     let positions = match s.position {
-        Position::Learned { offset } => Some(loader.table(Part::Positions, s.max_positions + offset, s.hidden)?),
+        Position::Learned { offset } => {
+            Some(loader.table(Part::Positions, s.max_positions + offset, s.hidden)?)
+        }
         _ => None,
     };
     let relative = match s.position {
@@ -287,8 +317,14 @@ fn rope_tables<B: Backend>(b: &B, s: &ModelShape, context: usize) -> Result<Opti
     Ok(Some((b.upload(&table(f64::cos), &[context, half])?, b.upload(&table(f64::sin), &[context, half])?)))
 }
 
-fn distance_bias<B: Backend>(b: &B, s: &ModelShape, table: &B::Tensor, context: usize) -> Result<Distances<B::Tensor>> {
-    let buckets: Vec<u32> = (0..context).rev().map(|d| relative_bucket(-(d as i64), false, s.position)).collect();
+fn distance_bias<B: Backend>(
+    b: &B,
+    s: &ModelShape,
+    table: &B::Tensor,
+    context: usize,
+) -> Result<Distances<B::Tensor>> {
+    let buckets: Vec<u32> =
+        (0..context).rev().map(|d| relative_bucket(-(d as i64), false, s.position)).collect();
     let device = b.swap(&b.rows(table, &b.indices(&buckets)?)?)?;
     Ok(Distances { context, host: b.download(&device)?, device })
 }

@@ -143,7 +143,8 @@ impl ModelShape {
     /// [`Error::Shape`] with the file, the line and what is wrong.
     pub fn load(path: &Path) -> Result<ModelShape> {
         let model = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|e| Error::Shape { model: model.clone(), what: e.to_string() })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Error::Shape { model: model.clone(), what: e.to_string() })?;
         ModelShape::parse(&model, &text)
     }
 
@@ -188,7 +189,10 @@ impl ModelShape {
         }
         if let Position::Relative { buckets, max_distance } = self.position {
             if buckets < 4 || buckets % 4 != 0 || max_distance <= buckets / 2 {
-                return Err("relative positions need buckets in multiples of 4 and max_distance > buckets / 2".to_string());
+                return Err(
+                    "relative positions need buckets in multiples of 4 and max_distance > buckets / 2"
+                        .to_string(),
+                );
             }
         }
         Ok(())
@@ -203,7 +207,8 @@ impl ModelShape {
         let attention = h * (q + 2 * kv) + bias(q + 2 * kv) + q * h + bias(h);
         let wide = self.ffn * if self.gated { 2 } else { 1 };
         let ffn = h * wide + bias(wide) + self.ffn * h + bias(h);
-        let decoder = attention + norm + ffn + norm + if self.is_encoder_decoder() { attention + norm } else { 0 };
+        let decoder =
+            attention + norm + ffn + norm + if self.is_encoder_decoder() { attention + norm } else { 0 };
         let encoder = attention + ffn + 2 * norm;
         let stacks = if self.is_encoder_decoder() { 2 } else { 1 };
         let positions = match self.position {
@@ -211,9 +216,11 @@ impl ModelShape {
             Position::Learned { offset } => (self.max_positions + offset) * h,
             Position::Relative { buckets, .. } => buckets * self.heads,
         };
-        let edges = positions + if self.embedding_norm { norm } else { 0 } + if self.norm_first { norm } else { 0 };
+        let edges =
+            positions + if self.embedding_norm { norm } else { 0 } + if self.norm_first { norm } else { 0 };
         let head = if self.tied_head { 0 } else { self.vocab * h };
-        (self.vocab * h + self.layers * decoder + self.encoder_layers * encoder + stacks * edges + head) as u64
+        (self.vocab * h + self.layers * decoder + self.encoder_layers * encoder + stacks * edges + head)
+            as u64
     }
 
     /// KV bytes that one token of context takes in the decoder's self-attention.

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::shape::{ModelShape, Names};
-use safetensors::tensor::{Dtype as Stored, TensorView};
 use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype as Stored, TensorView};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -152,8 +152,15 @@ fn open_directory(directory: &Path, names: Names) -> Result<Source> {
 }
 
 /// Reads one stored tensor as f32 in the orientation of `dims`.
-fn read(path: &Path, bytes: &[u8], name: &str, dims: &[usize], stored: crate::names::Stored) -> Result<Vec<f32>> {
-    let bad = |what: String| Error::Weights { path: path.to_path_buf(), what: format!("tensor `{name}`: {what}") };
+fn read(
+    path: &Path,
+    bytes: &[u8],
+    name: &str,
+    dims: &[usize],
+    stored: crate::names::Stored,
+) -> Result<Vec<f32>> {
+    let bad =
+        |what: String| Error::Weights { path: path.to_path_buf(), what: format!("tensor `{name}`: {what}") };
     let file = SafeTensors::deserialize(bytes).map_err(|e| bad(e.to_string()))?;
     let view = file.tensor(name).map_err(|e| bad(e.to_string()))?;
     let values = floats(&view).map_err(bad)?;
@@ -193,7 +200,9 @@ fn floats(view: &TensorView<'_>) -> std::result::Result<Vec<f32>, String> {
     let data = view.data();
     let pair = |c: &[u8]| u16::from_le_bytes([c[0], c[1]]);
     match view.dtype() {
-        Stored::F32 => Ok(data.chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect()),
+        Stored::F32 => {
+            Ok(data.chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect())
+        }
         Stored::BF16 => Ok(data.chunks_exact(2).map(|c| f32::from_bits(u32::from(pair(c)) << 16)).collect()),
         Stored::F16 => Ok(data.chunks_exact(2).map(|c| half(pair(c))).collect()),
         other => Err(format!("is stored as {other:?}; f32, bf16 and f16 can be read")),
