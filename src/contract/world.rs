@@ -3,7 +3,7 @@
 use crate::engine::{ClusterConfig, EngineConfig, Gate, KvConfig, Preset, RouterKind, VictimRule};
 use crate::error::Result;
 use crate::ids::RequestId;
-use crate::length::{Belief, LogT};
+use crate::length::{Belief, Histogram, LogT};
 use crate::predict::{
     AfterPreemption, Batching, LengthSample, PredictionConfig, PredictionMode, Predictor, PredictorConfig,
 };
@@ -11,6 +11,7 @@ use crate::rng::Stream;
 use crate::scheduler::Requeue;
 use crate::time::{SimTime, Span};
 use crate::workload::{ClassId, Request, TrueLength, Visible};
+use std::sync::Arc;
 
 /// Kinds of belief that a scheduler may be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +21,20 @@ pub(super) enum Kind {
     Noise,
     Intervals,
     Laws,
+    Histograms,
     Scores,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 6] =
-        [Kind::Nothing, Kind::Truth, Kind::Noise, Kind::Intervals, Kind::Laws, Kind::Scores];
+    pub const ALL: [Kind; 7] = [
+        Kind::Nothing,
+        Kind::Truth,
+        Kind::Noise,
+        Kind::Intervals,
+        Kind::Laws,
+        Kind::Histograms,
+        Kind::Scores,
+    ];
 
     pub fn predictor(self, seed: u64) -> Result<Box<dyn Predictor>> {
         let config = match self {
@@ -37,9 +46,24 @@ impl Kind {
                 PredictorConfig::Binned { edges: vec![4, 40], confusion, cap: 1024 }
             }
             Kind::Laws => PredictorConfig::Law,
+            Kind::Histograms => return Ok(Box::new(Histograms { seed })),
             Kind::Scores => return Ok(Box::new(Scores { seed })),
         };
         config.build(&LengthSample::default(), seed, 0)
+    }
+}
+
+/// Believes in one of three bins with random weights.
+struct Histograms {
+    seed: u64,
+}
+
+impl Predictor for Histograms {
+    fn predict(&mut self, request: &Request) -> Result<Belief> {
+        let id = u64::from(request.visible.id.0);
+        let mut draw = Stream::new(self.seed, 0, "contract.histograms", id);
+        let weights = [draw.uniform(), draw.uniform(), 0.1];
+        Ok(Belief::Histogram(Arc::new(Histogram::new(&[0.0, 4.0, 40.0, 400.0], &weights)?)))
     }
 }
 

@@ -1,6 +1,8 @@
 //! [`Belief`]: what a scheduler may know about an output length.
 
+use super::Histogram;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A log-t law of an output length: ln(X) = mu + sigma * T with T Student t of `nu` degrees of freedom,
 /// X rounded to whole tokens in 1..=cap (TIE, arXiv 2604.00499, section 3).
@@ -34,6 +36,8 @@ pub enum Belief {
     },
     /// A log-t law.
     LogT(LogT),
+    /// A law by bins.
+    Histogram(Arc<Histogram>),
     /// A number that only orders requests; smaller is sooner.
     Score(f64),
 }
@@ -55,6 +59,7 @@ impl Belief {
             Belief::Point(v) => Some(*v),
             Belief::Interval { lo, hi } => Some((f64::from(*lo) + f64::from(*hi)) / 2.0),
             Belief::LogT(t) => Some(libm::exp(t.mu).clamp(1.0, f64::from(t.cap))),
+            Belief::Histogram(law) => Some(law.quantile(0.5).max(1.0)),
         }
     }
 }

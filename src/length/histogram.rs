@@ -81,6 +81,19 @@ impl Histogram {
         bin.lo + into * (bin.hi - bin.lo)
     }
 
+    /// The smallest whole number of tokens, at least 1, that X rounded stays at or below with probability `p`.
+    pub fn token_quantile(&self, p: f64) -> u32 {
+        libm::ceil(self.quantile(p) - 0.5).max(1.0) as u32
+    }
+
+    /// The smallest and the largest whole number of tokens that X rounded may be, at least 1.
+    pub fn support(&self) -> (u32, u32) {
+        let mut likely = self.bins.iter().filter(|b| b.p > 0.0);
+        let lo = likely.next().map_or(1.0, |b| libm::round(b.lo).max(1.0));
+        let hi = likely.next_back().map_or_else(|| self.bins[0].hi, |b| b.hi);
+        (lo as u32, libm::round(hi).max(lo) as u32)
+    }
+
     /// E[min(X, `cap`)].
     pub fn mean(&self, cap: f64) -> f64 {
         self.cvar(0.0, cap)

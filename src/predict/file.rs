@@ -3,12 +3,13 @@
 use super::server::LONGEST_S;
 use super::{Missing, Predictor};
 use crate::error::{Error, Place, Result};
-use crate::length::{Belief, LogT};
+use crate::length::{Belief, Histogram, LogT};
 use crate::time::Span;
 use crate::workload::Request;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub(super) struct FromFile {
     path: PathBuf,
@@ -21,7 +22,7 @@ pub(super) struct FromFile {
 struct Row {
     id: u32,
     kind: String,
-    p1: Option<f64>,
+    p1: Option<String>,
     #[serde(default)]
     p2: Option<f64>,
     #[serde(default)]
@@ -34,11 +35,49 @@ struct Row {
     at_token: Option<u32>,
 }
 
+/// The content of a histogram's JSON file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bins {
+    /// Rising lengths, tokens.
+    edges: Vec<f64>,
+    /// One fewer, 0 or more.
+    weights: Vec<f64>,
+}
+
+/// Histograms read so far, by path: many requests may share one.
+struct Histograms<'a> {
+    folder: &'a Path,
+    read: BTreeMap<PathBuf, Arc<Histogram>>,
+}
+
+impl Histograms<'_> {
+    /// The histogram in file `name`, relative to the predictions.
+    fn get(&mut self, name: &str) -> Result<Belief> {
+        let path = self.folder.join(name);
+        if let Some(law) = self.read.get(&path) {
+            return Ok(Belief::Histogram(Arc::clone(law)));
+        }
+        let text = std::fs::read_to_string(&path).map_err(|e| Error::io(&path, e))?;
+        let wrong = |line: u64, what: String| {
+            let help = "write {\"edges\": [1, 10, 100], \"weights\": [3, 1]}";
+            Error::input(Place::file(&path).line(line), what, help)
+        };
+        let bins: Bins = serde_json::from_str(&text).map_err(|e| wrong(e.line() as u64, e.to_string()))?;
+        let law = Histogram::new(&bins.edges, &bins.weights).map_err(|e| wrong(1, e.to_string()))?;
+        let law = Arc::new(law);
+        self.read.insert(path, Arc::clone(&law));
+        Ok(Belief::Histogram(law))
+    }
+}
+
 impl FromFile {
     pub fn read(path: &Path, missing: Missing) -> Result<FromFile> {
         let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
         let mut reader = csv::Reader::from_reader(std::io::BufReader::new(file));
         let mut beliefs = BTreeMap::new();
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut histograms = Histograms { folder, read: BTreeMap::new() };
         for (i, row) in reader.deserialize::<Row>().enumerate() {
             let line = i as u64 + 2;
             let row = row.map_err(|e| {
@@ -48,7 +87,7 @@ impl FromFile {
             })?;
             let at = |column: &str| Place::file(path).line(line).column(column);
             let id = row.id;
-            let prediction = (row.belief(&at)?, row.cost(&at)?);
+            let prediction = (row.belief(&at, &mut histograms)?, row.cost(&at)?);
             if beliefs.insert(id, prediction).is_some() {
                 return Err(Error::input(at("id"), format!("id {id} is there twice"), "give every id once"));
             }
@@ -67,11 +106,29 @@ impl Row {
         Err(Error::input(at("cost_s"), what, "give 0 to 1000000 seconds"))
     }
 
-    fn belief(&self, at: &dyn Fn(&str) -> Place) -> Result<Belief> {
+    fn belief(&self, at: &dyn Fn(&str) -> Place, histograms: &mut Histograms<'_>) -> Result<Belief> {
         if self.at_token.is_some_and(|t| t != 0) {
             let what = "predictions that change while a request runs are not modelled".to_string();
             return Err(Error::input(at("at_token"), what, "leave it empty or 0"));
         }
+        let first = self.p1.as_deref().unwrap_or_default().trim();
+        if self.kind == "histogram" {
+            if first.is_empty() {
+                let what = "kind histogram needs the path of a JSON file here".to_string();
+                return Err(Error::input(at("p1"), what, "give it, relative to this file"));
+            }
+            return histograms.get(first);
+        }
+        let p1: Option<f64> = match first {
+            "" => None,
+            text => Some(text.parse().map_err(|_| {
+                Error::input(
+                    at("p1"),
+                    format!("`{text}` is no number"),
+                    "give one; only a histogram has a path",
+                )
+            })?),
+        };
         let number = |column: &str, value: Option<f64>| match value {
             Some(v) if v.is_finite() => Ok(v),
             _ => Err(Error::input(at(column), format!("kind {} needs a number here", self.kind), "give one")),
@@ -81,10 +138,10 @@ impl Row {
             v => Err(Error::input(at(column), format!("{v} is no length in tokens"), "give 1 or more")),
         };
         match self.kind.as_str() {
-            "point" => Ok(Belief::Point(tokens("p1", self.p1)?)),
-            "score" => Ok(Belief::Score(number("p1", self.p1)?)),
+            "point" => Ok(Belief::Point(tokens("p1", p1)?)),
+            "score" => Ok(Belief::Score(number("p1", p1)?)),
             "interval" => {
-                let (lo, hi) = (tokens("p1", self.p1)? as u32, tokens("p2", self.p2)? as u32);
+                let (lo, hi) = (tokens("p1", p1)? as u32, tokens("p2", self.p2)? as u32);
                 if lo > hi {
                     let what = format!("the interval {lo}..{hi} is empty");
                     return Err(Error::input(at("p1"), what, "give lo <= hi"));
@@ -92,7 +149,7 @@ impl Row {
                 Ok(Belief::Interval { lo, hi })
             }
             "logt" => {
-                let (mu, sigma) = (number("p1", self.p1)?, number("p2", self.p2)?);
+                let (mu, sigma) = (number("p1", p1)?, number("p2", self.p2)?);
                 let (nu, cap) = (number("p3", self.p3)?, tokens("p4", self.p4)? as u32);
                 if sigma < 0.0 || nu <= 0.0 {
                     let what = format!("sigma {sigma}, nu {nu}");
@@ -100,11 +157,8 @@ impl Row {
                 }
                 Ok(Belief::LogT(LogT { mu, sigma, nu, cap }))
             }
-            "histogram" => {
-                Err(Error::input(at("kind"), "histograms are not modelled yet", "use logt or point"))
-            }
             other => {
-                let known = ["point", "interval", "logt", "score"];
+                let known = ["point", "interval", "logt", "score", "histogram"];
                 let unknown = Error::unknown("kind", other, known).to_string();
                 Err(Error::input(at("kind"), unknown, "use one of these"))
             }

@@ -135,10 +135,13 @@ impl Predictor for Quantiles {
             Belief::LogT(law) => {
                 Ok(Belief::Interval { lo: law.token_quantile(self.p_lo), hi: law.token_quantile(self.p_hi) })
             }
+            Belief::Histogram(law) => {
+                Ok(Belief::Interval { lo: law.token_quantile(self.p_lo), hi: law.token_quantile(self.p_hi) })
+            }
             _ => Err(bad(
                 "path",
                 format!("the prediction for request {} is no law", request.visible.id),
-                "give rows of kind logt, or use predictor.kind = \"file\"",
+                "give rows of kind logt or histogram, or use predictor.kind = \"file\"",
             )),
         }
     }

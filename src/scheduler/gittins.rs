@@ -47,12 +47,17 @@ struct Gittins {
 const QUANTA: u32 = 24;
 
 impl Gittins {
-    /// E[min(X - a, d) | X > a] / P(X - a <= d | X > a), least over quanta d: inverse of the index after `a` tokens.
-    fn inverse_index(&mut self, law: &LogT, a: f64) -> f64 {
+    /// The inverse index of a log-t law.
+    fn log_t(&mut self, law: &LogT, a: f64) -> f64 {
         let tail = self.laws.tail(law.nu);
-        let cap = f64::from(law.cap);
         let alive = |x: f64| if x > 0.0 { tail.sf(law.mu, law.sigma, x) } else { 1.0 };
         let spent = |x: f64| if x > 0.0 { tail.mean(law.mu, law.sigma, x) } else { 0.0 };
+        Gittins::inverse_index(a, f64::from(law.cap), alive, spent)
+    }
+
+    /// E[min(X - a, d) | X > a] / P(X - a <= d | X > a), least over quanta d: inverse of the index after `a`
+    /// tokens, of a law with P(X > x) = `alive` and E[min(X, x)] = `spent` that ends at `cap`.
+    fn inverse_index(a: f64, cap: f64, alive: impl Fn(f64) -> f64, spent: impl Fn(f64) -> f64) -> f64 {
         let (alive_now, spent_now) = (alive(a), spent(a));
         if a >= cap || alive_now <= 0.0 {
             return 1.0;
@@ -72,7 +77,11 @@ impl Scheduler for Gittins {
     fn study(&mut self, r: &Waiting<'_>) -> [f64; 2] {
         let a = f64::from(r.generated);
         let score = match r.belief {
-            Belief::LogT(law) => self.inverse_index(law, a),
+            Belief::LogT(law) => self.log_t(law, a),
+            Belief::Histogram(law) => {
+                let end = f64::from(law.support().1);
+                Gittins::inverse_index(a, end, |x| 1.0 - law.cdf(x), |x| law.mean(x))
+            }
             other => (other.tokens().unwrap_or_default() - a).max(1.0),
         };
         [score, self.laws.mean(r.belief).unwrap_or_default()]

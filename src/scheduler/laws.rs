@@ -35,17 +35,18 @@ impl Laws {
         &self.tails[at]
     }
 
-    /// Expected tokens: of a point the point, of an interval its middle, of a log-t law E[min(X, cap)]. `None`
+    /// Expected tokens: of a point the point, of an interval its middle, of a law E[min(X, cap)]. `None`
     /// where nothing is believed about tokens.
     pub fn mean(&mut self, belief: &Belief) -> Option<f64> {
         match belief {
             Belief::LogT(law) => Some(self.tail(law.nu).mean(law.mu, law.sigma, f64::from(law.cap))),
+            Belief::Histogram(law) => Some(law.mean(f64::INFINITY)),
             other => other.tokens(),
         }
     }
 
     /// Expectation and conditional value at risk, tokens: a point is certain, an interval uniform, and the mean
-    /// of a log-t law is capped at `mean_cap` if there is one.
+    /// of a law is capped at `mean_cap` if there is one.
     pub fn moments(&mut self, belief: &Belief, mean_cap: Option<f64>) -> Option<[f64; 2]> {
         match belief {
             Belief::LogT(LogT { mu, sigma, nu, cap }) => {
@@ -56,6 +57,10 @@ impl Laws {
             Belief::Interval { lo, hi } => {
                 let (lo, hi) = (f64::from(*lo), f64::from(*hi));
                 Some([0.5 * (lo + hi), hi - 0.5 * (1.0 - self.alpha) * (hi - lo)])
+            }
+            Belief::Histogram(law) => {
+                let cap = mean_cap.unwrap_or(f64::INFINITY);
+                Some([law.mean(cap), law.cvar(self.alpha, f64::INFINITY)])
             }
             other => other.tokens().map(|tokens| [tokens, tokens]),
         }

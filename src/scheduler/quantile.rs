@@ -53,6 +53,7 @@ impl Scheduler for Quantile {
                 libm::exp(law.mu + law.sigma * t).min(f64::from(law.cap))
             }
             Belief::Interval { lo, hi } => f64::from(*lo) + self.params.level * f64::from(hi - lo),
+            Belief::Histogram(law) => law.quantile(self.params.level),
             other => other.tokens().unwrap_or_default(),
         };
         [quantile, self.laws.mean(r.belief).unwrap_or_default()]

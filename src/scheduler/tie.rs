@@ -176,6 +176,9 @@ impl Scheduler for Tie {
             Belief::LogT(law) if self.params.family == Family::LogNormal && law.nu <= 2.0 => {
                 Some("family log-normal needs log-t beliefs with nu above 2, where ln(length) has a variance")
             }
+            Belief::Histogram(_) if self.params.draws > 0 || self.params.family == Family::LogNormal => {
+                Some("draws and family are for log-t beliefs, and this one is a histogram; leave them out")
+            }
             belief => unfit(r).or(self.params.aging.refuses(belief)),
         }
     }

@@ -86,6 +86,7 @@ fn interval(belief: &Belief) -> Option<(u32, u32)> {
             Some((tokens, tokens))
         }
         Belief::LogT(law) => Some((1, law.cap)),
+        Belief::Histogram(law) => Some(law.support()),
         Belief::Unknown | Belief::Score(_) => None,
     }
 }

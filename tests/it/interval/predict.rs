@@ -1,7 +1,7 @@
 //! Interval predictors: what they promise, over random requests.
 
 use crate::support::request;
-use foretoken::length::{Belief, LogT};
+use foretoken::length::{Belief, Histogram, LogT};
 use foretoken::predict::{LengthSample, PredictorConfig};
 use foretoken::rng::Stream;
 
@@ -95,4 +95,36 @@ fn a_file_gives_intervals_or_laws_to_cut() {
     let file = PredictorConfig::File { path, missing: foretoken::predict::Missing::Error };
     let belief = file.build(&LengthSample::default(), 0, 0).unwrap().predict(&request(0, 0, 4, 5)).unwrap();
     assert_eq!(belief, Belief::Interval { lo: 3, hi: 9 });
+}
+
+#[test]
+fn histograms_come_from_json_beside_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write("h.json", "{\"edges\": [0, 10, 30], \"weights\": [3, 1]}");
+    write("p.csv", "id,kind,p1,p2,p3,p4\n0,histogram,h.json,,,\n1,histogram,h.json,,,\n");
+    let path = dir.path().join("p.csv");
+    let build = |config: PredictorConfig| config.build(&LengthSample::default(), 0, 0);
+    let file = || PredictorConfig::File { path: path.clone(), missing: foretoken::predict::Missing::Error };
+    let belief = build(file()).unwrap().predict(&request(1, 0, 4, 5)).unwrap();
+    let law = Histogram::new(&[0.0, 10.0, 30.0], &[3.0, 1.0]).unwrap();
+    assert_eq!(belief, Belief::Histogram(std::sync::Arc::new(law.clone())));
+    assert!((belief.tokens().unwrap() - 20.0 / 3.0).abs() < 1e-12);
+    assert_eq!(law.support(), (1, 30));
+    // Three quarters lie evenly on 0..10, a quarter on 10..30.
+    let cut = PredictorConfig::IntervalQuantiles { p_lo: 0.15, p_hi: 0.9, path: Some(path.clone()) };
+    let interval = build(cut).unwrap().predict(&request(0, 0, 4, 5)).unwrap();
+    assert_eq!(interval, Belief::Interval { lo: 2, hi: 22 });
+    for (json, words) in [
+        ("{\"edges\": [0, 10], \"weights\": [3, 1]}", "rising edges"),
+        ("{\"edges\": [0, 10],\n \"weight\": [3]}", "line 2"),
+        ("{\"edges\": [0, 10], \"weights\": [0]}", "not all are 0"),
+    ] {
+        write("h.json", json);
+        let error = build(file()).err().unwrap().to_string();
+        assert!(error.contains("h.json") && error.contains(words), "{error}");
+    }
+    write("p.csv", "id,kind,p1\n0,point,h.json\n");
+    let error = build(file()).err().unwrap().to_string();
+    assert!(error.contains("line 2, column p1") && error.contains("no number"), "{error}");
 }
