@@ -1,6 +1,6 @@
 //! GSA: everybody gets a slice of tokens, and those unfinished start again with a longer one.
 
-use super::sps::{Slots, check_growth, class};
+use super::sps::{Slots, check_classes, class};
 use super::{Lengths, Running, ended, kill};
 use crate::length::Belief;
 use crate::scheduler::{
@@ -41,10 +41,7 @@ impl Default for Params {
 
 impl Params {
     pub fn checked(self) -> Result<Params, serde_json::Error> {
-        check_growth(self.growth)?;
-        if self.first == 0 {
-            return Err(serde::de::Error::custom("first must be at least 1 token"));
-        }
+        check_classes(self.first, self.growth)?;
         Ok(self)
     }
 

@@ -40,8 +40,11 @@ pub(super) fn class(first: u32, growth: f64, tokens: u32) -> u64 {
     libm::floor(edge) as u64
 }
 
-/// Parameters `growth` must be finite and large enough to end soon.
-pub(super) fn check_growth(growth: f64) -> Result<(), serde_json::Error> {
+/// Classes start with one token at least, and `growth` must be finite and large enough to end soon.
+pub(super) fn check_classes(first: u32, growth: f64) -> Result<(), serde_json::Error> {
+    if first == 0 {
+        return Err(serde::de::Error::custom("first must be at least 1 token"));
+    }
     if growth.is_finite() && growth >= 1.01 {
         return Ok(());
     }
