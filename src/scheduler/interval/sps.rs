@@ -150,6 +150,11 @@ mod tests {
         let classes: Vec<u64> = [1, 2, 3, 4, 5, 6, 8, 12].iter().map(|&o| class(1, 1.5, o)).collect();
         assert_eq!(classes, [1, 2, 3, 5, 5, 7, 11, 17]);
         assert_eq!([1, 64, 65, 129].map(|o| class(64, 2.0, o)), [64, 64, 128, 256]);
-        assert!(check_growth(1.0).is_err() && check_growth(f64::NAN).is_err() && check_growth(1.5).is_ok());
+        assert!(
+            check_classes(1, 1.0).is_err()
+                && check_classes(1, f64::NAN).is_err()
+                && check_classes(1, 1.5).is_ok()
+        );
+        assert!(check_classes(0, 1.5).is_err());
     }
 }
