@@ -255,10 +255,9 @@ impl<B: Backend> Caches<B> {
         for single in &plan.single {
             parts.push(over(b, s, q, &single.span, cache, single.encoded, None)?);
         }
-        if let Some(batch) = &plan.batch {
-            if let Some(padding) = &batch.encoded {
-                parts.push(together(b, s, q, batch, cache, padding)?);
-            }
+        let encoded = plan.batch.as_ref().and_then(|batch| Some((batch, batch.encoded.as_ref()?)));
+        if let Some((batch, padding)) = encoded {
+            parts.push(together(b, s, q, batch, cache, padding)?);
         }
         join(b, s, &parts, plan.rows)
     }

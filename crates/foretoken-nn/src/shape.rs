@@ -178,22 +178,20 @@ impl ModelShape {
         if let Some((key, _)) = sizes.iter().find(|(_, v)| *v == 0) {
             return Err(format!("{key} must be at least 1"));
         }
-        if self.heads % self.kv_heads != 0 {
+        if !self.heads.is_multiple_of(self.kv_heads) {
             return Err(format!("kv_heads = {} does not divide heads = {}", self.kv_heads, self.heads));
         }
-        if matches!(self.position, Position::Rope { .. }) && self.head_dim % 2 != 0 {
+        if matches!(self.position, Position::Rope { .. }) && !self.head_dim.is_multiple_of(2) {
             return Err(format!("rope needs an even head_dim, not {}", self.head_dim));
         }
         if self.is_encoder_decoder() && matches!(self.position, Position::Rope { .. }) {
             return Err("an encoder-decoder with rotary positions is not modelled".to_string());
         }
-        if let Position::Relative { buckets, max_distance } = self.position {
-            if buckets < 4 || buckets % 4 != 0 || max_distance <= buckets / 2 {
-                return Err(
-                    "relative positions need buckets in multiples of 4 and max_distance > buckets / 2"
-                        .to_string(),
-                );
-            }
+        if let Position::Relative { buckets, max_distance } = self.position
+            && (buckets < 4 || !buckets.is_multiple_of(4) || max_distance <= buckets / 2)
+        {
+            return Err("relative positions need buckets in multiples of 4 and max_distance > buckets / 2"
+                .to_string());
         }
         Ok(())
     }
