@@ -5,10 +5,13 @@
 //! `ARCHITECTURE.md` has the map.
 
 pub mod bound;
+pub mod calibrate;
 pub mod cli;
 pub mod compare;
 pub mod compete;
 pub mod contract;
+#[cfg(feature = "nn")]
+pub mod device;
 pub mod digest;
 pub mod engine;
 pub mod error;

@@ -1,0 +1,84 @@
+//! A model on a device of this machine, with a stopwatch: what calibration times and what runs in the loop.
+//! Present in builds with feature `nn`.
+
+#![allow(clippy::disallowed_methods, reason = "a stopwatch reads clocks")]
+
+use crate::calibrate::Clock;
+use crate::error::{Error, Result};
+use foretoken_nn::{Device, ModelShape, Options, Row, Runner};
+use std::time::Instant;
+
+/// A model opened on a device.
+pub struct Bench {
+    runner: Box<dyn Runner>,
+    clock: Clock,
+}
+
+/// How long one step took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Timed {
+    /// Seconds on the wall, device synchronised at both ends.
+    pub wall_s: f64,
+    /// CPU time of the process, seconds; none where the platform has no such clock.
+    pub cpu_s: Option<f64>,
+}
+
+impl Timed {
+    /// Seconds on `clock`; the wall's where the other was not read.
+    pub fn seconds(&self, clock: Clock) -> f64 {
+        match (clock, self.cpu_s) {
+            (Clock::Cpu, Some(s)) => s,
+            _ => self.wall_s,
+        }
+    }
+}
+
+impl Bench {
+    /// Opens `model` on `device`.
+    ///
+    /// # Errors
+    /// A backend that this build or machine lacks, weights that do not fit, memory that ran out; a CPU clock
+    /// where this platform has none.
+    pub fn open(model: &ModelShape, device: Device, options: &Options, clock: Clock) -> Result<Bench> {
+        if clock == Clock::Cpu && cpu_time::ProcessTime::try_now().is_err() {
+            return Err(Error::Usage("this platform counts no CPU time; use clock = \"wall\"".to_string()));
+        }
+        let runner = foretoken_nn::open(model, device, options).map_err(refused)?;
+        Ok(Bench { runner, clock })
+    }
+
+    /// The clock that counts.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// The model on the device.
+    pub fn runner(&mut self) -> &mut dyn Runner {
+        self.runner.as_mut()
+    }
+
+    /// Executes one step and times it; the tokens are those of [`Runner::step`].
+    ///
+    /// # Errors
+    /// The runner's.
+    pub fn step(&mut self, rows: &[Row<'_>]) -> Result<(Timed, Vec<Option<u32>>)> {
+        self.runner.synchronize().map_err(refused)?;
+        let cpu = cpu_time::ProcessTime::try_now().ok();
+        let wall = Instant::now();
+        let tokens = self.runner.step(rows).map_err(refused)?;
+        self.runner.synchronize().map_err(refused)?;
+        let wall_s = wall.elapsed().as_secs_f64();
+        let cpu_s = cpu.and_then(|c| c.try_elapsed().ok()).map(|d| d.as_secs_f64());
+        Ok((Timed { wall_s, cpu_s }, tokens))
+    }
+}
+
+/// A device's error in the words of this crate.
+pub fn refused(error: foretoken_nn::Error) -> Error {
+    match error {
+        foretoken_nn::Error::Unknown { kind, name, known } => {
+            Error::unknown(kind, name, known.split(", ").map(String::from))
+        }
+        other => Error::Usage(other.to_string()),
+    }
+}
