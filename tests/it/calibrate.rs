@@ -1,0 +1,4 @@
+//! Calibration.
+
+mod command;
+mod fit;
