@@ -8,6 +8,7 @@ mod files;
 mod run;
 
 use super::Console;
+use super::profile::fit::{Auto, form};
 use crate::error::Result;
 use std::path::PathBuf;
 
@@ -56,9 +57,12 @@ pub struct Args {
     /// Folder of safetensors files with the model's weights [default: random; step times do not depend on them].
     #[arg(long, value_name = "DIR")]
     weights: Option<PathBuf>,
-    /// Passes over the whole plan that are made in any case.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    /// Passes: calibrations in one, which are compared with each other.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=100))]
     passes: u32,
+    /// Form of the step time: linear, static-batch, polynomial, piecewise, or auto, the best on held-out points.
+    #[arg(long, default_value = "auto", value_parser = form)]
+    form: Auto,
     /// Go on where an interrupted calibration stopped.
     #[arg(long)]
     resume: bool,
