@@ -8,8 +8,9 @@ mod files;
 mod run;
 
 use super::Console;
-use super::profile::fit::{Auto, form};
+use super::profile::fit::{Auto, form, noise};
 use crate::error::Result;
+use crate::latency::NoiseKind;
 use std::path::PathBuf;
 
 /// Time a real model on this machine, and fit a latency profile to it (feature `nn`).
@@ -63,6 +64,9 @@ pub struct Args {
     /// Form of the step time: linear, static-batch, polynomial, piecewise, or auto, the best on held-out points.
     #[arg(long, default_value = "auto", value_parser = form)]
     form: Auto,
+    /// Noise to put into the profile: regions, log-normal, none.
+    #[arg(long, default_value = "regions", value_parser = noise)]
+    noise: NoiseKind,
     /// Go on where an interrupted calibration stopped.
     #[arg(long)]
     resume: bool,

@@ -57,8 +57,13 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
 
 /// The profile of what was measured.
 fn fitted(args: &Args, samples: &Samples, session: &Session, files: &Files) -> Result<Fit> {
-    let options =
-        FitOptions { form: args.form.0, name: files.name.clone(), seed: args.seed, ..FitOptions::default() };
+    let options = FitOptions {
+        form: args.form.0,
+        name: files.name.clone(),
+        noise: args.noise,
+        seed: args.seed,
+        ..FitOptions::default()
+    };
     let mut fit = fit(samples, session, &options)?;
     if let Some(text) = &args.description {
         fit.profile.description.clone_from(text);

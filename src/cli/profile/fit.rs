@@ -98,7 +98,8 @@ fn clock(name: &str) -> Result<Clock> {
     found.ok_or_else(|| Error::unknown("clock", name, ["wall", "cpu"]))
 }
 
-fn noise(name: &str) -> Result<NoiseKind> {
+/// Reads a kind of noise.
+pub fn noise(name: &str) -> Result<NoiseKind> {
     match name {
         "regions" => Ok(NoiseKind::Regions),
         "log-normal" => Ok(NoiseKind::LogNormal),

@@ -59,7 +59,7 @@ mod nn {
     use std::time::{Duration, Instant};
 
     /// As small as a calibration can be.
-    const SMALL: &str = "--model tiny --slots 2 --context 32 --threads 1 --clock cpu";
+    const SMALL: &str = "--model tiny --slots 2 --context 32 --threads 1 --clock cpu --noise none";
 
     #[test]
     fn bad_arguments_are_named_and_leave_nothing() {
