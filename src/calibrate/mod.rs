@@ -5,11 +5,13 @@
 //! Fitting needs no device, so samples can be fitted anywhere.
 
 mod fit;
+mod plan;
 mod point;
 mod samples;
 mod session;
 
 pub use fit::{Coefficient, Ends, Fit, FitOptions, FitReport, Form, Repeat, Residual, Score, Tried, fit};
+pub use plan::{Extent, LEAST_CONTEXT, Plan, Turn};
 pub use point::{Group, Part, Point};
 pub use samples::{Sample, Samples};
-pub use session::{Clock, SCHEMA, Session};
+pub use session::{Clock, Facts, SCHEMA, Session};

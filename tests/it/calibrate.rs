@@ -1,4 +1,8 @@
-//! Calibration.
+//! Calibration: plans, measurements, fits, and what the commands make of them.
 
 mod command;
 mod fit;
+#[cfg(feature = "nn")]
+mod measure;
+mod measure_command;
+mod plan;
