@@ -10,12 +10,13 @@ use std::str::FromStr;
 
 /// Draw stored results.
 ///
-/// SOURCE is a directory that `replay` or `sweep run` wrote; for `fit` also a trace; for `spec` a file that --spec
+/// SOURCE is a directory that `replay` or `sweep run` wrote; for `fit` also a trace; for `prompts` a file of
+/// lengths by prompt; for `spec` a file that --spec
 /// wrote. Beside the pictures lies OUT.csv with the numbers that are drawn.
 #[derive(clap::Args)]
 #[command(after_help = kinds())]
 pub struct Args {
-    /// load, cdf, ratio, heatmap, completion, pareto, timeline, ablation, fit, calibration, or spec.
+    /// load, cdf, ratio, heatmap, completion, pareto, timeline, ablation, fit, calibration, prompts, or spec.
     kind: String,
     /// Result directories.
     #[arg(required = true, value_name = "SOURCE")]
@@ -50,7 +51,7 @@ struct ChoiceArgs {
     /// Metric of a heat map's cells [default: e2e_mean_s].
     #[arg(long, value_name = "METRIC")]
     z: Option<String>,
-    /// Schedulers to draw, by label, comma-separated [default: all].
+    /// Schedulers to draw, by label, comma-separated [default: all]; prompts: their ids [default: the first].
     #[arg(long, value_name = "LABELS", value_delimiter = ',')]
     only: Vec<String>,
     /// Draw only runs in which a swept key has this value; may be repeated.

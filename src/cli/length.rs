@@ -3,6 +3,7 @@
 mod compare;
 mod eval;
 mod fit;
+mod ranks;
 mod rate;
 mod samples;
 
@@ -26,6 +27,8 @@ enum Command {
     Fit(fit::Args),
     /// Hold families of laws side by side on one file.
     Compare(compare::Args),
+    /// Say how far E + beta CVaR orders a file's prompts as E alone does.
+    Ranks(ranks::Args),
     /// Show the power law that outputs follow whose chance of stopping differs (TIE, theorem 3.2).
     Rate(rate::Args),
 }
@@ -36,6 +39,7 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
         Command::Eval(args) => eval::run(args, console),
         Command::Fit(args) => fit::run(args, console),
         Command::Compare(args) => compare::run(args, console),
+        Command::Ranks(args) => ranks::run(args, console),
         Command::Rate(args) => rate::run(args, console),
     }
 }

@@ -6,8 +6,10 @@ use crate::latency::Profile;
 use crate::replay;
 use crate::scenario::Scenario;
 use crate::scheduler::Registry;
+use crate::sweep;
 use clap::{CommandFactory, ValueEnum};
-use serde_json::json;
+use schemars::Schema;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 
 /// Run the scenario of a result directory again and compare digests and files.
@@ -62,10 +64,28 @@ enum SchemaOf {
     Profile,
 }
 
+/// The keys of a scenario, and the `[sweep]` section that may stand beside them.
+fn scenario_file() -> Schema {
+    let (mut file, mut sweep) = (schemars::schema_for!(Scenario), schemars::schema_for!(sweep::Spec));
+    sweep.remove("$schema");
+    let types = sweep.remove("$defs");
+    let mut put = |table: &str, entries: Vec<(String, Value)>| {
+        let table = file.ensure_object().entry(table).or_insert_with(|| json!({}));
+        table.as_object_mut().into_iter().for_each(|table| table.extend(entries.iter().cloned()));
+    };
+    put("$defs", types.as_ref().and_then(Value::as_object).into_iter().flatten().map(owned).collect());
+    put("properties", vec![("sweep".to_string(), sweep.to_value())]);
+    file
+}
+
+fn owned((name, value): (&String, &Value)) -> (String, Value) {
+    (name.clone(), value.clone())
+}
+
 /// Runs `foretoken schema`.
 pub fn schema(args: &SchemaArgs, console: &Console) -> Result<()> {
     let schema = match args.of {
-        SchemaOf::Scenario => schemars::schema_for!(Scenario),
+        SchemaOf::Scenario => scenario_file(),
         SchemaOf::Profile => schemars::schema_for!(Profile),
     };
     // In the order in which a reader wants the keys, which a `Value` does not keep.

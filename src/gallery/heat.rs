@@ -27,7 +27,7 @@ pub fn heatmap(sources: &[Source], choices: &Choices) -> Result<Drawn> {
         let slot = fields.iter().position(|f| f.label == name).unwrap_or_else(|| {
             let values = vec![None; columns.values.len() * rows.values.len()];
             let grid = Grid { x_edges: columns.edges.clone(), y_edges: rows.edges.clone(), values };
-            fields.push(Field { label: name, grid });
+            fields.push(Field { label: name, grid, numbers: Vec::new() });
             fields.len() - 1
         });
         let cell = rows.place(row) * columns.values.len() + columns.place(row);

@@ -33,7 +33,7 @@ pub fn fit(sources: &[PathBuf], choices: &Choices) -> Result<Drawn> {
     let several = samples.len() > 1;
     let panel = |(name, sample): (String, Vec<f64>)| {
         let fits = log_normal(&sample).into_iter().collect();
-        Fitted { label: several.then_some(name), sample, fits }
+        Fitted { label: several.then_some(name), numbers: Vec::new(), sample, fits }
     };
     let panels: Vec<Fitted> = samples.into_iter().map(panel).collect();
     let n: Vec<String> = panels.iter().map(|p| p.sample.len().to_string()).collect();

@@ -4,6 +4,7 @@ mod heat;
 mod lengths;
 mod measures;
 mod over;
+mod prompts;
 mod requests;
 mod sides;
 mod source;
@@ -40,10 +41,12 @@ pub enum Kind {
     Fit,
     /// Predicted against observed lengths.
     Calibration,
+    /// Histograms of single prompts' output lengths with fitted laws.
+    Prompts,
 }
 
 /// Every kind: its name, what it shows, which choices it takes.
-const KINDS: [(&str, Kind, &str, &[&str]); 10] = [
+const KINDS: [(&str, Kind, &str, &[&str]); 11] = [
     (
         "load",
         Kind::Load,
@@ -64,6 +67,7 @@ const KINDS: [(&str, Kind, &str, &[&str]); 10] = [
     ("ablation", Kind::Ablation, "bars with intervals", &["x", "y", "only", "where"]),
     ("fit", Kind::Fit, "output lengths with fitted laws", &["only", "log"]),
     ("calibration", Kind::Calibration, "predicted against observed lengths", &["only"]),
+    ("prompts", Kind::Prompts, "output lengths of single prompts with fitted laws", &["only", "log"]),
 ];
 
 impl Kind {
@@ -105,7 +109,7 @@ pub struct Choices {
     pub y: Vec<String>,
     /// Metric of the cells of a heat map.
     pub z: Option<String>,
-    /// Labels of schedulers; empty: all.
+    /// Labels of schedulers, or ids of prompts; empty: all, or the first.
     pub only: Vec<String>,
     /// Swept keys and the one value of each that is drawn.
     pub conditions: Vec<(String, String)>,
@@ -156,7 +160,8 @@ pub struct Drawn {
     pub remarks: Vec<String>,
 }
 
-/// Builds the figure `kind` of the result directories (for [`Kind::Fit`] also traces) `sources`.
+/// Builds the figure `kind` of the result directories (for [`Kind::Fit`] also traces, for [`Kind::Prompts`] files of
+/// samples) `sources`.
 ///
 /// # Errors
 /// A source that is missing, torn, of another version, or lacks a file or column, with the command that makes it;
@@ -174,6 +179,7 @@ pub fn draw(kind: Kind, sources: &[PathBuf], choices: &Choices) -> Result<Drawn>
         Kind::Completion => requests::completion,
         Kind::Calibration => requests::calibration,
         Kind::Fit => return lengths::fit(sources, choices),
+        Kind::Prompts => return prompts::prompts(sources, choices),
     };
     builder(&source::Source::open_all(sources)?, choices)
 }

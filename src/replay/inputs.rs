@@ -5,7 +5,7 @@ use crate::latency::Profile;
 use crate::predict::LengthSample;
 use crate::scenario::{Scenario, TraceConfig};
 use crate::trace::{self, Notes, ReadOptions, Reader, TraceRow};
-use crate::workload::{self, Arrivals, OrInf, Rows, Scale, Workload};
+use crate::workload::{self, Arrivals, OrInf, PromptLaws, Rows, Scale, Workload};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::io::Read;
@@ -49,7 +49,7 @@ impl InputFile {
 #[derive(Clone)]
 enum Feed {
     /// Read again by each run, in constant memory.
-    Stream(PathBuf, ReadOptions),
+    Stream(PathBuf, ReadOptions, Option<PromptLaws>),
     /// In memory, shared.
     Shared(Rows),
 }
@@ -74,7 +74,7 @@ impl Trace {
             sample: Arc::default(),
             notes: Arc::default(),
             has_times: reader.has_times(),
-            feed: Feed::Stream(config.path.clone(), options),
+            feed: Feed::Stream(config.path.clone(), options, config.laws),
         })
     }
 
@@ -86,7 +86,8 @@ impl Trace {
         let (reader, _) = open(config)?;
         let (has_times, notes) = (reader.has_times(), Arc::default());
         let (mut lengths, mut laws) = (Vec::new(), Vec::new());
-        let rows = Rows::load(Noted { reader, notes: Arc::clone(&notes) }.inspect(|row| {
+        let rows = Noted { reader, notes: Arc::clone(&notes), laws: config.laws };
+        let rows = Rows::load(rows.inspect(|row| {
             if let Ok(row) = row {
                 lengths.push(row.output_tokens);
                 laws.extend(row.law);
@@ -196,9 +197,9 @@ impl Inputs {
         }
         match &self.trace.feed {
             Feed::Shared(rows) => rows.build(&spec, scenario.seed, replicate),
-            Feed::Stream(path, options) => {
-                let rows =
-                    Noted { reader: trace::open(path, options)?, notes: Arc::clone(&self.trace.notes) };
+            Feed::Stream(path, options, laws) => {
+                let reader = trace::open(path, options)?;
+                let rows = Noted { reader, notes: Arc::clone(&self.trace.notes), laws: *laws };
                 workload::build(&spec, rows, scenario.seed, replicate)
             }
         }
@@ -237,17 +238,22 @@ pub fn draw_arrivals(scenario: &mut Scenario) -> Result<Option<String>> {
     )))
 }
 
-/// A reader that leaves its notes behind.
+/// A reader that leaves its notes behind; outputs are those of `laws` where there are some.
 struct Noted {
     reader: Reader,
     notes: Arc<OnceLock<Notes>>,
+    laws: Option<PromptLaws>,
 }
 
 impl Iterator for Noted {
     type Item = Result<TraceRow>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.reader.next()
+        let mut row = self.reader.next();
+        if let (Some(Ok(row)), Some(laws)) = (&mut row, &self.laws) {
+            laws.redraw(row);
+        }
+        row
     }
 }
 

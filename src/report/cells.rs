@@ -9,6 +9,8 @@ pub struct Field {
     pub label: Option<String>,
     /// The cells.
     pub grid: Grid,
+    /// Numbers about all of them, for the data file.
+    pub numbers: Vec<(String, f64)>,
 }
 
 /// Pairs of numbers under one name.
@@ -38,6 +40,7 @@ pub fn heat_figure(x: &Axis, y: &Axis, colour: Axis, fields: Vec<Field>, width: 
         x: x.clone(),
         y: y.clone(),
         series: vec![Series::new("", Mark::Heat(f.grid))],
+        numbers: f.numbers,
         ..Panel::default()
     };
     FigureSpec {
@@ -54,8 +57,8 @@ pub fn heat_figure(x: &Axis, y: &Axis, colour: Axis, fields: Vec<Field>, width: 
     }
 }
 
-/// How many pairs of each cloud lie in each cell, one panel per cloud, with Spearman's rank correlation in the facet
-/// label. `of` names what is counted ("Requests"). Cells without any stay empty. `whole`: x counts things, and no
+/// How many pairs of each cloud lie in each cell, one panel per cloud, with Spearman's rank correlation and the
+/// [`concentration`] in the facet label. `of` names what is counted ("Requests"). Cells without any stay empty. `whole`: x counts things, and no
 /// edge falls on a value.
 pub fn histogram2d_figure(
     x: &Axis,
@@ -69,14 +72,21 @@ pub fn histogram2d_figure(
     let x_edges = edges(all().map(|p| p.0), x.scale, whole, CELLS[0]);
     let y_edges = edges(all().map(|p| p.1), y.scale, false, CELLS[1]);
     let field = |cloud: &Cloud| {
-        let rho =
-            spearman(&cloud.points).map_or_else(|| "ρ undefined".to_owned(), |r| format!("ρ={}", signed(r)));
-        let label = cloud.label.as_ref().map_or_else(|| rho.clone(), |l| format!("{l}: {rho}"));
-        Field { label: Some(label), grid: counted(&cloud.points, &x_edges, &y_edges) }
+        let [rho, within] = [spearman(&cloud.points), concentration(&cloud.points)];
+        let said = |name: &str, v: Option<f64>| {
+            v.map_or(format!("{name} undefined"), |v| format!("{name}={}", signed(v)))
+        };
+        let words = format!("{}, {}", said("ρ", rho), said("C", within));
+        let label = cloud.label.as_ref().map_or_else(|| words.clone(), |l| format!("{l}: {words}"));
+        let numbers = [("spearman", rho), ("concentration", within)];
+        let numbers = numbers.into_iter().filter_map(|(name, v)| Some((name.to_owned(), v?))).collect();
+        Field { label: Some(label), grid: counted(&cloud.points, &x_edges, &y_edges), numbers }
     };
     let colour = Axis::log(&format!("{of} per cell"), "");
     let spec = heat_figure(x, y, colour, clouds.iter().map(field).collect(), width);
-    FigureSpec { notes: vec!["ρ: Spearman's rank correlation.".to_owned()], ..spec }
+    let rho = "ρ: Spearman's rank correlation.".to_owned();
+    let within = "C: concentration, the share of points whose two ranks differ by at most a tenth of all; 0.19 by chance.";
+    FigureSpec { notes: vec![rho, within.to_owned()], ..spec }
 }
 
 /// Two digits with a typographic minus.
@@ -135,6 +145,21 @@ pub fn spearman(points: &[(f64, f64)]) -> Option<f64> {
     (xx > 0.0 && yy > 0.0).then(|| product(&x, &y) / (xx * yy).sqrt())
 }
 
+/// Half the width of the diagonal band of ranks, as a share of all points.
+const BAND: f64 = 0.1;
+
+/// Share of the points whose ranks on the two sides, equal values sharing the mean of theirs, differ by at most a tenth
+/// of the number of points: 1 where the sides have one order, 1 - 0.9^2 = 0.19 in the limit where they are
+/// independent. `None` as for [`spearman`].
+pub fn concentration(points: &[(f64, f64)]) -> Option<f64> {
+    spearman(points)?;
+    let x = ranks(points.iter().map(|p| p.0));
+    let y = ranks(points.iter().map(|p| p.1));
+    let reach = BAND * points.len() as f64;
+    let inside = x.iter().zip(&y).filter(|(x, y)| (*x - *y).abs() <= reach).count();
+    Some(inside as f64 / points.len() as f64)
+}
+
 /// Ranks from 0; equal values share the mean of theirs.
 fn ranks(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let values: Vec<f64> = values.collect();
@@ -162,6 +187,21 @@ mod tests {
         assert!((rho - 0.820_782_681_668_123_3).abs() < 1e-12, "{rho}");
         assert_eq!(spearman(&pairs([5.0, 4.0, 3.0, 2.0, 1.0])), Some(-1.0));
         assert_eq!(spearman(&pairs([1.0; 5])), None);
+    }
+
+    /// One order is all in the band; two independent ones have 0.19 of their points there.
+    #[test]
+    fn concentration_of_known_orders() {
+        let line = |f: &dyn Fn(u32) -> u32| -> Vec<(f64, f64)> {
+            (0..10_000).map(|i| (f64::from(i), f64::from(f(i)))).collect()
+        };
+        assert_eq!(concentration(&line(&|i| 3 * i)), Some(1.0));
+        // Every pair of one place in a hundred on either side once.
+        let independent = concentration(&line(&|i| i % 100 * 100 + i / 100)).expect("both sides vary");
+        assert!((independent - 0.19).abs() < 0.01, "{independent}");
+        let against = concentration(&line(&|i| 10_000 - i)).expect("both sides vary");
+        assert!((against - 0.1).abs() < 0.001, "{against}");
+        assert_eq!(concentration(&[(1.0, 2.0), (1.0, 3.0)]), None);
     }
 
     #[test]

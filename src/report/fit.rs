@@ -15,13 +15,15 @@ pub struct Fit {
 pub struct Fitted {
     /// Facet label; `None` where there is one panel.
     pub label: Option<String>,
+    /// Numbers about the sample and its laws, for the data file.
+    pub numbers: Vec<(String, f64)>,
     /// Observations, all above zero on a log axis.
     pub sample: Vec<f64>,
     /// Laws to draw over the histogram, in legend order; equal names look alike in every panel.
     pub fits: Vec<Fit>,
 }
 
-/// Columns of a histogram.
+/// Columns of a histogram, at most. A small sample has fewer, by Rice's rule of 2 n^(1/3).
 const COLUMNS: usize = 40;
 /// Points of a drawn density.
 const POINTS: usize = 240;
@@ -41,6 +43,7 @@ pub fn fit_figure(x: &Axis, panels: &[Fitted], whole: bool, observed: &str, widt
         x: x.clone(),
         y: Axis::linear(&label, "").from_zero(),
         series: series(f, log, whole, observed),
+        numbers: f.numbers.clone(),
         ..Panel::default()
     };
     let most = if width == Width::OneColumn { 1 } else { 3 };
@@ -70,7 +73,7 @@ fn series(fitted: &Fitted, log: bool, whole: bool, observed: &str) -> Vec<Series
     std::iter::once(bars).chain(fitted.fits.iter().map(curve)).collect()
 }
 
-/// Densities of a sample between at most 40 equal steps of the value, or of its logarithm.
+/// Densities of a sample between equal steps of the value, or of its logarithm.
 fn histogram(sample: &[f64], log: bool, whole: bool) -> Bins {
     let mut sorted = sample.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -78,7 +81,8 @@ fn histogram(sample: &[f64], log: bool, whole: bool) -> Bins {
         return Bins { edges: Vec::new(), heights: Vec::new() };
     }
     let scale = if log { Scale::Log } else { Scale::Linear };
-    let edges = edges(sorted.iter().copied(), scale, whole, COLUMNS);
+    let columns = (libm::ceil(2.0 * libm::cbrt(sorted.len() as f64)) as usize).min(COLUMNS);
+    let edges = edges(sorted.iter().copied(), scale, whole, columns);
     let hi = edges[edges.len() - 1];
     let below = |edge: f64| sorted.partition_point(|&v| v < edge);
     let height = |w: &[f64]| {

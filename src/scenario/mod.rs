@@ -19,7 +19,7 @@ use crate::metrics::{PercentileConvention, Slo};
 use crate::predict::{PredictionConfig, PredictorConfig};
 use crate::scheduler::Registry;
 use crate::trace::{Format, ReadOptions, Tokenizer};
-use crate::workload;
+use crate::workload::{self, PromptLaws};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -91,6 +91,10 @@ pub struct TraceConfig {
     /// Stop after this many requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
+    /// Outputs are drawn anew, from log-t laws of these spreads; unset = as the file has them. No other column
+    /// changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub laws: Option<PromptLaws>,
 }
 
 impl TraceConfig {

@@ -302,6 +302,7 @@ fn check(s: &Scenario) -> Result<()> {
 
 fn check_lists(s: &Scenario) -> Result<()> {
     let bad = |key: &str, what: String, help: &str| Err(Error::input(Place::key(key), what, help));
+    s.trace.laws.iter().try_for_each(|laws| laws.check("trace.laws"))?;
     s.prediction.check("prediction")?;
     let own = s.schedulers.iter().filter_map(|one| one.prediction.as_ref());
     own.into_iter().try_for_each(|prediction| prediction.check("schedulers[].prediction"))?;

@@ -2,12 +2,14 @@
 
 use super::aging::Aging;
 use super::{
-    Budget, Entry, Evict, Notice, Order, Rank, Requeue, Running, Scheduler, View, Waiting, Wake, parse,
+    Budget, Entry, Evict, Notice, Order, Rank, Requeue, Running, Scheduler, Shortage, View, Waiting, Wake,
+    parse,
 };
 use crate::ids::RequestId;
 use crate::length::Belief;
 use crate::time::SimTime;
 use serde::Deserialize;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// This scheduler's entry in the list.
@@ -24,8 +26,10 @@ pub const ENTRY: Entry = Entry {
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Params {
-    /// Whether a better ranked request takes the seat or the memory of a running one, one in each step. What is
-    /// taken is computed again (the authors' engine swaps it out, which is not modelled).
+    /// Whether better ranked requests take seats and memory of running ones, in the order of their scores until one
+    /// does not fit, and whether a shortage takes from the worst ranked. What is taken is computed again; the authors'
+    /// engine swaps it out. A request whose prompt is under way keeps its seat here, and one that is passed over in a
+    /// step never keeps its memory.
     preemptive: bool,
     /// Steps without being scheduled after which a request goes before all others; 0 = never (the authors'
     /// default; they measure with 200).
@@ -59,6 +63,47 @@ enum Fate {
     Runs(u64),
 }
 
+/// What a step has left for those who wait.
+struct Room {
+    seats: u64,
+    blocks: u64,
+    tokens: u64,
+}
+
+impl Room {
+    fn of(view: &View<'_>) -> Room {
+        let running = view.running_len() as u64;
+        Room {
+            seats: u64::from(view.max_seqs()).saturating_sub(running),
+            blocks: view.kv().free_blocks,
+            tokens: view.max_tokens_per_step().saturating_sub(running),
+        }
+    }
+
+    fn holds(&self, blocks: u64) -> bool {
+        self.seats > 0 && self.blocks >= blocks
+    }
+
+    /// `r` leaves.
+    fn gain(&mut self, r: &Running<'_>) {
+        self.seats += 1;
+        self.blocks += r.kv_blocks;
+        self.tokens = self.tokens.saturating_add(1);
+    }
+
+    /// Somebody comes; whether the step has tokens for another.
+    fn give(&mut self, blocks: u64, tokens: u64) -> bool {
+        self.seats -= 1;
+        self.blocks -= blocks;
+        self.tokens = self.tokens.saturating_sub(tokens);
+        self.tokens > 0
+    }
+}
+
+fn evicted(r: &Running<'_>, view: &View<'_>) -> Evict {
+    Evict { id: r.visible.id, how: view.shortfall(), requeue: Requeue::Ranked }
+}
+
 struct Ltr {
     params: Params,
     fates: BTreeMap<RequestId, Fate>,
@@ -85,6 +130,15 @@ impl Ltr {
             Some(Fate::Rescued | Fate::Runs(_)) => FIRST,
             _ => belief.point().unwrap_or(self.params.initial_score),
         }
+    }
+
+    fn running_score(&self, r: &Running<'_>) -> f64 {
+        self.score(r.visible.id, r.belief)
+    }
+
+    /// Where a waiting request stands: by score, then as the queue breaks ties.
+    fn place(&self, r: &Waiting<'_>) -> (f64, SimTime, RequestId) {
+        (self.score(r.visible.id, r.belief), r.queued_at, r.visible.id)
     }
 
     /// Brings everybody's fate up to the present step.
@@ -146,13 +200,39 @@ impl Scheduler for Ltr {
     }
 
     fn preempt(&mut self, view: &View<'_>, out: &mut Vec<Evict>) {
-        let Some(head) = view.blocked_head() else { return };
-        let score = |r: &Running<'_>| self.score(r.visible.id, r.belief);
-        // Of equals the last admitted, which has the least to lose.
-        let Some(worst) = view.preemptible().max_by(|a, b| score(a).total_cmp(&score(b))) else { return };
-        if self.score(head.visible.id, head.belief) < score(&worst) {
-            out.push(Evict { id: worst.visible.id, how: view.shortfall(), requeue: Requeue::Ranked });
+        if view.blocked_head().is_none() {
+            return;
         }
+        let mut waiting: Vec<Waiting<'_>> = view.waiting().collect();
+        waiting.sort_by(|a, b| self.place(a).partial_cmp(&self.place(b)).unwrap_or(Ordering::Equal));
+        // Of equals the last admitted goes first, which has the least to lose.
+        let mut running: Vec<Running<'_>> = view.preemptible().collect();
+        running.sort_by(|a, b| self.running_score(a).total_cmp(&self.running_score(b)));
+        let mut room = Room::of(view);
+        for r in waiting {
+            let known = u64::from(r.visible.prompt_tokens) + u64::from(r.generated);
+            let mut leaving = running.len();
+            while !room.holds(view.kv().blocks_for(known)) {
+                let worst = leaving.checked_sub(1).map(|i| &running[i]);
+                let Some(worst) = worst.filter(|w| self.place(&r).0 < self.running_score(w)) else { return };
+                room.gain(worst);
+                leaving -= 1;
+            }
+            let evict = |r: Running<'_>| evicted(&r, view);
+            out.extend(running.drain(leaving..).rev().map(evict));
+            if !room.give(view.kv().blocks_for(known), known) {
+                return;
+            }
+        }
+    }
+
+    fn chooses_victims(&self) -> bool {
+        self.params.preemptive
+    }
+
+    fn victims(&mut self, _: Shortage, view: &View<'_>, out: &mut Vec<Evict>) {
+        let worst = view.running().max_by(|a, b| self.running_score(a).total_cmp(&self.running_score(b)));
+        out.extend(worst.map(|r| evicted(&r, view)));
     }
 
     fn wake(&mut self, view: &View<'_>) -> Wake {

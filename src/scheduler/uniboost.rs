@@ -1,4 +1,8 @@
 //! Arrivals boosted by their prefill work: no length prediction.
+//!
+//! Left out, since we know that they exist but not their rules: the preemption that looks at KV memory, and how gamma
+//! follows from the ratio of the 99th to the 95th percentile. Prefixes are not cached here, so that all of a prompt is
+//! uncached work.
 
 use super::{Entry, Rank, Scheduler, Waiting, check_seconds, parse};
 use crate::time::SimTime;
@@ -7,7 +11,8 @@ use serde::Deserialize;
 /// This scheduler's entry in the list.
 pub const ENTRY: Entry = Entry {
     name: "uniboost",
-    summary: "by arrival minus a boost that is larger the less there is to prefill; its preemption is left out",
+    summary: "by arrival minus a boost that is larger the less there is to prefill; its KV-aware preemption and its choice \
+              of gamma are left out",
     source: "UniBoost (2026, arXiv 2606.18431); boosting: Yu and Scully 2024",
     reads_belief: false,
     params: || schemars::schema_for!(Params),

@@ -34,6 +34,8 @@ pub const METRICS: &[Metric] = &[
     metric("itl_mean_s", |s| Some(s.itl_s.mean)),
     metric("itl_p99_s", |s| Some(s.itl_s.p99)),
     metric("per_token_mean_s", |s| Some(s.latencies.per_token_s.mean)),
+    metric("per_token_p50_s", |s| Some(s.latencies.per_token_s.p50)),
+    metric("per_token_p90_s", |s| Some(s.latencies.per_token_s.p90)),
     metric("per_token_p99_s", |s| Some(s.latencies.per_token_s.p99)),
     metric("queue_mean_s", |s| Some(s.latencies.queue_s.mean)),
     metric("queue_p99_s", |s| Some(s.latencies.queue_s.p99)),

@@ -120,7 +120,9 @@ fn csv_format(header: &[u8]) -> Option<Format> {
         Some(if has("arrived_at") { Format::Vidur } else { Format::VidurLengths })
     } else if has("arrival_time_us") {
         Some(Format::Blis)
-    } else if has("prompt_id") && (has("sample") || has("length")) {
+    } else if has("prompt_id")
+        && (has("sample") || has("length") || names.iter().any(|n| n.starts_with("tokens_")))
+    {
         Some(Format::Samples)
     } else {
         (has("arrival_s") || has("prompt_tokens") || has("output_tokens")).then_some(Format::Foretoken)

@@ -51,6 +51,8 @@ pub struct ReadOptions {
     pub ignore_extra: bool,
     /// Keep requests that the recorded system failed to answer, with one output token, instead of dropping them.
     pub keep_failed: bool,
+    /// Samples: pass over answers of 0 tokens, and count them as dropped, instead of refusing them.
+    pub skip_empty: bool,
     /// Put rows into order of arrival (in memory) instead of refusing times that run backwards.
     pub sort: bool,
     /// Stop after this many requests.
@@ -97,7 +99,7 @@ fn source(format: Format, input: Input, options: &ReadOptions) -> Result<Box<dyn
         Format::ShareGpt => Box::new(chat::Chat::new(sharegpt::ShareGpt::new(input), options)),
         Format::Lmsys => Box::new(chat::Chat::new(lmsys::Lmsys::new(input), options)),
         Format::LmsysParquet => parquet_source(&input, options)?,
-        Format::Samples => Box::new(samples::Samples::new(input)?),
+        Format::Samples => Box::new(samples::Samples::new(input, options.skip_empty)?),
     })
 }
 

@@ -12,10 +12,11 @@ pub(super) struct Samples {
     prompt_id: usize,
     prompt: Option<usize>,
     output: usize,
+    skip_empty: bool,
 }
 
 impl Samples {
-    pub fn new(input: Input) -> Result<Samples> {
+    pub fn new(input: Input, skip_empty: bool) -> Result<Samples> {
         let table = Table::new(input)?;
         // `tokens_cl100k` and the like say which tokenizer counted.
         let names_length = |h: &String| h == "tokens" || h == "length" || h.starts_with("tokens_");
@@ -29,7 +30,7 @@ impl Samples {
             )
         })?;
         let prompt = table.find(&["prompt_tokens"]);
-        Ok(Samples { prompt_id: table.require("prompt_id")?, prompt, output, table })
+        Ok(Samples { prompt_id: table.require("prompt_id")?, prompt, output, skip_empty, table })
     }
 }
 
@@ -37,6 +38,13 @@ impl Source for Samples {
     fn next(&mut self, row: &mut TraceRow) -> Result<Found> {
         if !self.table.advance()? {
             return Ok(Found::End);
+        }
+        if self.table.length_or_zero(self.output)? == 0 {
+            let help = "remove the row, or pass over such answers: foretoken length ... --skip-empty";
+            return match self.skip_empty {
+                true => Ok(Found::Failed),
+                false => Err(self.table.error(self.output, "0 tokens", help)),
+            };
         }
         row.class = self.table.label(Some(self.prompt_id))?;
         row.output_tokens = self.table.length(self.output)?;

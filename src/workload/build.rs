@@ -61,7 +61,7 @@ pub(super) fn assemble(
         (_, Sessions::Closed { think_s, .. }) => {
             Box::new(conversations(spec, rows, chance, span(think_s), &ledger)?)
         }
-        _ => Box::new(Open::new(timed(spec, rows, chance)?)),
+        _ => Box::new(Open::new(stages::until(timed(spec, rows, chance)?, spec.duration_s))),
     };
     let source = match spec.max_concurrency {
         Some(slots) => Box::new(Gate::new(source, slots)),
@@ -113,9 +113,11 @@ fn picked(spec: &Spec, rows: Requests, chance: Chance) -> Result<Requests> {
                     "give a trace with rows",
                 ));
             }
-            let times: Requests = match (&spec.arrivals, spec.requests) {
-                (Arrivals::Trace {}, _) | (_, None) => Box::new(shared(&pool).map(Ok)),
-                (_, Some(_)) => stages::repeated(&pool),
+            let endless = spec.requests.is_some() || spec.duration_s.is_some();
+            let times: Requests = match spec.arrivals {
+                Arrivals::Trace {} => Box::new(shared(&pool).map(Ok)),
+                _ if endless => stages::repeated(&pool),
+                _ => Box::new(shared(&pool).map(Ok)),
             };
             stages::resampled(scaled(spec, times, chance), pool, chance.stream("lengths"))
         }

@@ -15,6 +15,7 @@ impl Spec {
             return Err(bad("workload.normalize", what, "remove it"));
         }
         self.check_counts()?;
+        self.check_duration()?;
         self.check_scale()?;
         self.check_sessions()
     }
@@ -32,6 +33,24 @@ impl Spec {
             return Err(bad("workload.over_long", "there is no limit to be over", help));
         }
         Ok(())
+    }
+
+    fn check_duration(&self) -> Result<()> {
+        let Some(duration_s) = self.duration_s else { return Ok(()) };
+        let key = "workload.duration_s";
+        duration(key, duration_s)?;
+        let clash = if matches!(self.arrivals, Arrivals::ClosedLoop { .. })
+            || matches!(self.sessions, Sessions::Closed { .. })
+        {
+            "answers decide when requests arrive; set metrics.horizon_s"
+        } else if self.normalize || matches!(self.arrivals, Arrivals::Ramp { .. }) {
+            "these arrival times depend on how many requests there are; set workload.requests"
+        } else if self.requests.is_none() && self.rate_rps == Some(OrInf(f64::INFINITY)) {
+            "all requests arrive at time 0; set workload.requests"
+        } else {
+            return Ok(());
+        };
+        Err(bad(key, clash, "leave it out"))
     }
 
     fn check_scale(&self) -> Result<()> {

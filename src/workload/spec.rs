@@ -24,6 +24,10 @@ pub struct Spec {
     /// How many requests to send; all rows if unset. More than there are rows needs `lengths = "resample"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requests: Option<u32>,
+    /// Requests that would arrive later than this are not sent, seconds: an experiment of fixed length. With
+    /// `lengths = "resample"`, and arrivals other than `trace`, as many are drawn as arrive until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_s: Option<f64>,
     /// Where prompt, output, class and law of each request come from.
     pub lengths: Lengths,
     /// Change of the recorded times; for `trace` arrivals.

@@ -208,6 +208,12 @@ fn numbered(
     })
 }
 
+/// Those that arrive no later than `duration_s`.
+pub(super) fn until(rows: Requests, duration_s: Option<f64>) -> Requests {
+    let Some(last) = duration_s.and_then(SimTime::from_secs) else { return rows };
+    Box::new(rows.take_while(move |row| row.as_ref().map_or(true, |r| r.visible.arrival <= last)))
+}
+
 /// The first `asked` requests; an error if there are fewer.
 pub(super) fn counted(mut rows: Requests, asked: u32) -> Requests {
     let mut sent = 0;

@@ -8,7 +8,8 @@ use crate::length::LogT;
 use crate::rng::Stream;
 use crate::time::SimTime;
 use crate::trace::{Columns, TraceRow};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Recipes that come with the program.
@@ -74,7 +75,7 @@ pub enum LengthLaw {
 
 /// Log-t laws that differ from prompt to prompt: mu is normal; sigma is tiny for prompts that are always
 /// answered alike, and log-t about a median for the others.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PromptLaws {
     /// Mean of mu.
@@ -198,7 +199,7 @@ impl LengthLaw {
                 finite(&key("nu"), *nu)?;
                 at_least(&key("cap"), Some(*cap), 1)
             }
-            LengthLaw::LogTPerPrompt(laws) => laws.check(key),
+            LengthLaw::LogTPerPrompt(laws) => laws.check(section),
         }
     }
 
@@ -216,12 +217,17 @@ impl LengthLaw {
             LengthLaw::LogT { mu, sigma, nu, cap } => LogT { mu, sigma, nu, cap },
             LengthLaw::LogTPerPrompt(ref laws) => laws.draw(draw),
         };
-        (tokens(law.mu + law.sigma * draw.student_t(law.nu), law.cap), Some(law))
+        (output(&law, draw), Some(law))
     }
 }
 
 impl PromptLaws {
-    fn check(&self, key: impl Fn(&str) -> String) -> Result<()> {
+    /// Refuses values out of range, naming the key in `section`.
+    ///
+    /// # Errors
+    /// The first such key.
+    pub fn check(&self, section: &str) -> Result<()> {
+        let key = |k: &str| format!("{section}.{k}");
         location(&key("mu_mean"), self.mu_mean)?;
         spread(&key("mu_sd"), self.mu_sd)?;
         finite(&key("sigma_median"), self.sigma_median)?;
@@ -244,6 +250,14 @@ impl PromptLaws {
         at_least(&key("cap"), Some(self.cap), 1)
     }
 
+    /// Gives `row` a law and an output drawn from it. The draws depend on the row's id alone: under other laws each
+    /// row is as far up or down in them as before.
+    pub fn redraw(&self, row: &mut TraceRow) {
+        let mut draw = Stream::new(0, 0, "trace.laws", u64::from(row.id));
+        let law = self.draw(&mut draw);
+        (row.output_tokens, row.law) = (output(&law, &mut draw), Some(law));
+    }
+
     /// The law of one prompt.
     fn draw(&self, draw: &mut Stream) -> LogT {
         let (place, own) = (draw.normal(), draw.normal());
@@ -256,6 +270,11 @@ impl PromptLaws {
         let sigma = if still { self.still_sigma } else { sigma.clamp(self.still_sigma, self.sigma_max) };
         LogT { mu: four_decimals(mu), sigma: four_decimals(sigma), nu: self.nu, cap: self.cap }
     }
+}
+
+/// A length drawn from `law`.
+fn output(law: &LogT, draw: &mut Stream) -> u32 {
+    tokens(law.mu + law.sigma * draw.student_t(law.nu), law.cap)
 }
 
 /// Finite.

@@ -8,7 +8,7 @@ use crate::support::{World, request};
 use foretoken::engine::{Preset, VictimRule};
 use foretoken::latency::StepShape;
 use foretoken::length::Belief;
-use foretoken::predict::{PredictionConfig, PredictionMode};
+use foretoken::predict::{AfterPreemption, PredictionConfig, PredictionMode};
 use foretoken::record::Status;
 use foretoken::scheduler::{Rank, Requeue, Scheduler, Waiting};
 use foretoken::time::SimTime;
@@ -67,6 +67,7 @@ pub fn world(config: &RefConfig) -> World {
             batch_wait_s: seconds(server.wait_ns),
             batch_s: seconds(server.batch_ns),
             prompt_s: seconds(server.prompt_ns),
+            after_preemption: if server.again { AfterPreemption::Again } else { AfterPreemption::Keep },
             ..PredictionConfig::default()
         };
     }
@@ -86,7 +87,7 @@ pub fn requests(reference: &[RefRequest]) -> Vec<Request> {
 
 #[test]
 fn engine_equals_the_naive_reference() {
-    let (mut preemptions, mut rejections) = (0, 0);
+    let (mut preemptions, mut rejections, mut asked_again) = (0, 0, 0);
     for seed in 0..10_000 {
         let (reference, config) = micro_scenario(seed);
         let expected = run(&reference, &config, &linear_step_ns);
@@ -122,8 +123,10 @@ fn engine_equals_the_naive_reference() {
             let rejected = expected.rejected.contains(&record.id.0);
             assert_eq!(record.status == Status::Rejected, rejected, "request {} of {context}", record.id);
             preemptions += preempted;
+            asked_again += if config.predictor.is_some_and(|server| server.again) { *preempted } else { 0 };
             rejections += u32::from(rejected);
         }
     }
-    assert!(preemptions > 1000 && rejections > 1000, "too roomy: {preemptions} {rejections}");
+    let counts = [preemptions, rejections, asked_again];
+    assert!(counts.iter().all(|&n| n > 1000), "too roomy: {counts:?}");
 }

@@ -354,7 +354,8 @@ fn panel(x_log: bool, y_log: bool) -> impl Strategy<Value = Panel> {
         move |((x, y), mut series, references, strip)| {
             series.iter_mut().enumerate().for_each(|(i, s)| s.name.push_str(&i.to_string()));
             let label = strip.then(|| "(a) one replica".to_owned());
-            Panel { label, x, y, series, references: references.into_iter().flat_map(pair).collect() }
+            let references = references.into_iter().flat_map(pair).collect();
+            Panel { label, x, y, series, references, numbers: Vec::new() }
         },
     )
 }

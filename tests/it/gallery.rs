@@ -35,6 +35,14 @@ fn sources(kind: Kind) -> Vec<(PathBuf, Choices)> {
             vec![(replay, Choices::default()), (sweep, second)]
         }
         Kind::Fit => vec![(replay, Choices::default()), (fixture::trace(), Choices::default())],
+        Kind::Prompts => {
+            let only = |ids: &[&str]| Choices {
+                only: ids.iter().map(|id| (*id).into()).collect(),
+                ..Choices::default()
+            };
+            let samples = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("traces/answers.csv");
+            vec![(samples(), Choices::default()), (samples(), only(&["proof", "greeting", "debug"]))]
+        }
         Kind::Cdf | Kind::Completion | Kind::Timeline | Kind::Calibration => {
             vec![(replay, Choices::default())]
         }
@@ -93,7 +101,8 @@ kinds!(
     timeline_is_legible_and_true: Timeline,
     ablation_is_legible_and_true: Ablation,
     fit_is_legible_and_true: Fit,
-    calibration_is_legible_and_true: Calibration
+    calibration_is_legible_and_true: Calibration,
+    prompts_is_legible_and_true: Prompts
 );
 
 #[test]

@@ -56,7 +56,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("device", &["error", "latency", "calibrate"]),
     ("metrics", &["time", "ids", "error", "record", "workload"]),
     ("report", &["error"]),
-    ("gallery", &["error", "trace", "metrics", "report"]),
+    ("gallery", &["error", "length", "trace", "metrics", "report"]),
     ("scenario", &["error", "trace", "workload", "latency", "predict", "scheduler", "engine", "metrics"]),
     (
         "compete",

@@ -21,7 +21,8 @@
 //! - Preemption keeps the outputs and recomputes; in `Theory` (block 1, no token budget) it voids them: a restart.
 //! - Predictions come in batches, after the arrivals of the same instant. Until then a request has its early rank, or
 //!   (`holds`) is not there yet; it is queued since its arrival either way. Who is rejected at arrival is not predicted,
-//!   unless it was held until then.
+//!   unless it was held until then. With `again`, who is preempted has its early rank until a new prediction comes,
+//!   asked for once the planning is over; a prediction that is still to come counts for it.
 //! - `Static`: a batch is admitted when the one before is done, each with ceil(`max_len` / block) blocks; its first
 //!   step takes whole prompts; who finishes early stays as a row of one token whose context no longer grows.
 
@@ -96,6 +97,8 @@ pub struct RefServer {
     pub prompt_ns: u64,
     /// Whether requests join the queue only with their prediction.
     pub holds: bool,
+    /// Whether a preempted request is predicted again; not with `holds`.
+    pub again: bool,
 }
 
 /// One request's share of a step about to run.
@@ -138,6 +141,7 @@ pub fn run(requests: &[RefRequest], config: &RefConfig, step_ns: &dyn Fn(&RefSte
     let mut engine = Naive::new(requests, config);
     loop {
         engine.take_arrivals();
+        engine.serve();
         engine.plan();
         if !engine.plan.is_empty() {
             engine.step(step_ns);
@@ -154,19 +158,24 @@ pub fn run(requests: &[RefRequest], config: &RefConfig, step_ns: &dyn Fn(&RefSte
 
 impl RefServer {
     /// When each of the `asking` requests is predicted.
-    fn answers(&self, requests: &[RefRequest], asking: &[usize]) -> Vec<(usize, u64)> {
+    fn answers(&self, mut asking: Vec<(usize, u64)>) -> Vec<(usize, u64)> {
         let (mut answers, mut free_at) = (Vec::new(), 0);
-        while answers.len() < asking.len() {
-            let rest: Vec<(usize, u64)> =
-                asking[answers.len()..].iter().map(|&i| (i, requests[i].arrival_ns)).collect();
-            let patience = rest[0].1 + self.wait_ns;
-            let full = rest.get(self.max - 1).map_or(patience, |last| last.1.min(patience));
-            let start = full.max(free_at);
-            let batch: Vec<_> = rest.iter().take(self.max).filter(|(_, at)| *at <= start).collect();
-            free_at = start + self.batch_ns + batch.len() as u64 * self.prompt_ns;
-            answers.extend(batch.into_iter().map(|&(i, _)| (i, free_at)));
+        while !asking.is_empty() {
+            let (_, batch, done) = self.batch(&mut asking, free_at);
+            free_at = done;
+            answers.extend(batch.into_iter().map(|i| (i, done)));
         }
         answers
+    }
+
+    /// When the next batch of the `asking`, in order of time, starts; who is in it; when it is done.
+    fn batch(&self, asking: &mut Vec<(usize, u64)>, free_at: u64) -> (u64, Vec<usize>, u64) {
+        let patience = asking[0].1 + self.wait_ns;
+        let full = asking.get(self.max - 1).map_or(patience, |last| last.1.min(patience));
+        let start = full.max(free_at);
+        let size = asking.iter().take(self.max).filter(|(_, at)| *at <= start).count();
+        let batch = asking.drain(..size).map(|(i, _)| i).collect();
+        (start, batch, start + self.batch_ns + size as u64 * self.prompt_ns)
     }
 }
 
@@ -186,9 +195,15 @@ struct Naive<'a> {
     requests: &'a [RefRequest],
     config: &'a RefConfig,
     now: u64,
-    /// When each request can be seen, and when it has its rank.
+    /// When each request can be seen, and whether it has its rank.
     joins: Vec<u64>,
-    predicted: Vec<u64>,
+    believed: Vec<bool>,
+    /// Who has asked for a prediction and when, who is in the batch at work, and when that is done or the last was.
+    asking: Vec<(usize, u64)>,
+    batch: Vec<usize>,
+    batch_done: u64,
+    /// When the server was looked at last.
+    served: Option<u64>,
     live: Vec<Live>,
     waiting: Vec<u32>,
     /// In the order of admission.
@@ -210,7 +225,11 @@ impl<'a> Naive<'a> {
             config,
             now: 0,
             joins: arrivals.clone(),
-            predicted: arrivals,
+            believed: vec![config.predictor.is_none_or(|server| server.holds); n],
+            asking: vec![],
+            batch: vec![],
+            batch_done: 0,
+            served: None,
             live,
             waiting: vec![],
             running: vec![],
@@ -218,15 +237,36 @@ impl<'a> Naive<'a> {
             preempted: vec![],
             outcome,
         };
-        if let Some(server) = &config.predictor {
-            let asks = |&i: &usize| server.holds || !naive.is_hopeless(i);
-            let asking: Vec<usize> = (0..n).filter(asks).collect();
-            for (i, at) in server.answers(requests, &asking) {
-                naive.predicted[i] = at;
-                naive.joins[i] = if server.holds { at } else { naive.joins[i] };
+        if let Some(server) = config.predictor.filter(|server| server.holds) {
+            for (i, at) in server.answers(arrivals.into_iter().enumerate().collect()) {
+                naive.joins[i] = at;
             }
         }
         naive
+    }
+
+    /// Lets the server work until now; what is asked for at an instant is seen after the planning of that instant.
+    fn serve(&mut self) {
+        let Some(server) = self.config.predictor.filter(|_| self.served != Some(self.now)) else { return };
+        self.served = Some(self.now);
+        loop {
+            if self.batch_done <= self.now {
+                self.batch.drain(..).for_each(|i| self.believed[i] = true);
+            }
+            if !self.batch.is_empty() || self.asking.is_empty() {
+                return;
+            }
+            let mut asking = self.asking.clone();
+            let (start, batch, done) = server.batch(&mut asking, self.batch_done);
+            if start > self.now {
+                return;
+            }
+            (self.asking, self.batch, self.batch_done) = (asking, batch, done);
+        }
+    }
+
+    fn asks_late(&self) -> bool {
+        self.config.predictor.is_some_and(|server| !server.holds)
     }
 
     /// Rejected the moment it joins.
@@ -249,7 +289,12 @@ impl<'a> Naive<'a> {
             self.live[id].queued_at = request.arrival_ns;
             match self.is_hopeless(id) {
                 true => self.outcome.rejected.push(id as u32),
-                false => self.waiting.push(id as u32),
+                false => {
+                    self.waiting.push(id as u32);
+                    if self.asks_late() {
+                        self.asking.push((id, request.arrival_ns));
+                    }
+                }
             }
         }
     }
@@ -346,6 +391,10 @@ impl<'a> Naive<'a> {
         self.waiting.push(id);
         self.preempted.push(id);
         self.outcome.preemptions[id as usize] += 1;
+        if self.believed[id as usize] && self.config.predictor.is_some_and(|server| server.again) {
+            self.believed[id as usize] = false;
+            self.asking.push((id as usize, self.now));
+        }
         let latest = self.live.iter().filter_map(|live| live.front).max().unwrap_or(0);
         let live = &mut self.live[id as usize];
         live.computed = 0;
@@ -401,7 +450,7 @@ impl<'a> Naive<'a> {
         self.waiting.iter().copied().min_by(|&a, &b| {
             let rank = |id: u32| {
                 let request = &self.requests[id as usize];
-                if self.predicted[id as usize] <= self.now { request.rank } else { request.early_rank }
+                if self.believed[id as usize] { request.rank } else { request.early_rank }
             };
             let (x, y) = (&self.live[a as usize], &self.live[b as usize]);
             let latest_in_front = y.front.cmp(&x.front);

@@ -11,6 +11,8 @@ use foretoken::workload::Visible;
 use proptest::prelude::*;
 use rayon::prelude::*;
 
+mod ltr;
+mod page;
 mod waits;
 
 fn make(name: &str, params: &str) -> Box<dyn Scheduler> {

@@ -37,7 +37,7 @@ struct Compared {
 
 pub fn run(args: &Args, console: &Console) -> Result<()> {
     args.fitting.check()?;
-    let prompts = args.source.read()?;
+    let prompts = args.source.read(console)?;
     let lengths: Vec<u32> = prompts.iter().flat_map(|p| p.lengths.iter().copied()).collect();
     let pooled = Sample::new(&lengths, args.fitting.cap);
     let samples: Vec<Sample> = match args.source.pools() || prompts.len() == 1 {

@@ -25,7 +25,7 @@ pub struct Args {
 pub fn run(args: &Args, console: &Console) -> Result<()> {
     args.fitting.check()?;
     let family = family(args)?;
-    let prompts = args.source.read()?;
+    let prompts = args.source.read(console)?;
     let samples: Vec<Sample> = prompts.iter().map(|p| Sample::new(&p.lengths, args.fitting.cap)).collect();
     if let ([prompt], [sample]) = (&prompts[..], &samples[..]) {
         not_all_cut(prompt, sample)?;

@@ -1,6 +1,8 @@
 //! Files of lengths as samples, one per prompt.
 
+use crate::cli::Console;
 use crate::error::{Error, Place, Result};
+use crate::length::LogT;
 use crate::trace::{self, Format, ReadOptions, Tokenizer, TraceRow};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,6 +22,9 @@ pub struct Source {
     /// Format of the file, instead of what its content says.
     #[arg(long, value_name = "NAME", value_parser = Format::from_str)]
     trace_format: Option<Format>,
+    /// CSV `prompt_id,length`: pass over answers of 0 tokens, and say how many.
+    #[arg(long)]
+    skip_empty: bool,
     /// Pass over unknown columns of foretoken CSV.
     #[arg(long)]
     ignore_extra: bool,
@@ -44,6 +49,33 @@ impl Source {
         self.pool
     }
 
+    /// The laws that a trace holds beside its lengths; `None` where it holds none.
+    ///
+    /// # Errors
+    /// What the reader finds.
+    pub fn laws(&self) -> Result<Option<Vec<LogT>>> {
+        let mut reader = trace::open(&self.file, &self.options())?;
+        if !reader.columns().law {
+            return Ok(None);
+        }
+        let (mut row, mut laws) = (TraceRow::default(), Vec::new());
+        while reader.read_into(&mut row)? {
+            laws.extend(row.law);
+        }
+        Ok(Some(laws))
+    }
+
+    fn options(&self) -> ReadOptions {
+        ReadOptions {
+            format: self.trace_format,
+            ignore_extra: self.ignore_extra,
+            tokenizer: self.tokenizer,
+            skip_empty: self.skip_empty,
+            sort: false,
+            ..ReadOptions::default()
+        }
+    }
+
     /// Reads the samples, in the order in which prompts first appear.
     ///
     /// A prompt is known by the `prompt_id` of a samples file, by its text where a trace has texts (its id is then
@@ -51,15 +83,12 @@ impl Source {
     ///
     /// # Errors
     /// What the reader finds; a row without a prompt; no such prompt; a prompt with fewer than two lengths.
-    pub fn read(&self) -> Result<Vec<Prompt>> {
-        let options = ReadOptions {
-            format: self.trace_format,
-            ignore_extra: self.ignore_extra,
-            tokenizer: self.tokenizer,
-            sort: false,
-            ..ReadOptions::default()
-        };
-        let mut reader = trace::open(&self.file, &options)?;
+    pub fn read(&self, console: &Console) -> Result<Vec<Prompt>> {
+        let mut reader = trace::open(&self.file, &self.options())?;
+        if self.skip_empty && reader.format() != Format::Samples {
+            let what = format!("--skip-empty is for files of samples, and this one is {}", reader.format());
+            return Err(Error::Usage(what));
+        }
         let (mut prompts, mut index) = (Vec::<Prompt>::new(), BTreeMap::new());
         let mut row = TraceRow::default();
         while reader.read_into(&mut row)? {
@@ -71,6 +100,9 @@ impl Source {
                 next
             });
             prompts[at].lengths.push(row.output_tokens);
+        }
+        if self.skip_empty {
+            console.talk(&format!("{} answers of 0 tokens are left out", reader.notes().dropped));
         }
         if let Some(wanted) = &self.prompt {
             prompts.retain(|p| p.id == *wanted);

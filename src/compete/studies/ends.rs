@@ -106,6 +106,7 @@ fn ends_figure(study: &Study) -> FigureSpec {
             y: Axis::log("Mean latency over that of h-sf", ""),
             series: (0..READ_ENDS.len()).map(line).collect(),
             references: vec![Reference { at: At::Y(1.0), label: HINDSIGHT.into() }],
+            ..Panel::default()
         }
     };
     FigureSpec {

@@ -82,6 +82,9 @@ pub struct Panel {
     pub series: Vec<Series>,
     /// Reference lines.
     pub references: Vec<Reference>,
+    /// Numbers about the panel as a whole, which its label or a note says rounded. They go to the data file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub numbers: Vec<(String, f64)>,
 }
 
 /// One axis.

@@ -4,7 +4,7 @@ use super::spec::{At, FigureSpec, Mark, Panel};
 use crate::error::{Error, Result};
 
 /// Columns of the data file. `panel` counts from 0; a cell spans `x`..`x2` and `y`..`y2`, a bin `x`..`x2`; a reference line has
-/// one of `x` and `y`.
+/// one of `x` and `y`; a `number` of a whole panel has a `value`.
 const COLUMNS: [&str; 10] = ["panel", "series", "kind", "x", "y", "lo", "hi", "x2", "y2", "value"];
 
 /// The numbers of a row after panel, series and kind: x, y, lo, hi, x2, y2, value.
@@ -38,7 +38,10 @@ fn rows(panel: &Panel) -> impl Iterator<Item = (&str, &'static str, Numbers)> {
         };
         (r.label.as_str(), "reference", [x, y, None, None, None, None, None])
     });
-    series.chain(references)
+    let about = panel.numbers.iter();
+    let about =
+        about.map(|(name, v)| (name.as_str(), "number", [None, None, None, None, None, None, Some(*v)]));
+    series.chain(references).chain(about)
 }
 
 fn numbers(mark: &Mark) -> Vec<Numbers> {

@@ -62,8 +62,13 @@ fn cells_are_means_of_points() {
 fn histograms_count_every_request() {
     let rows = drawn(Kind::Completion, "replay", &Choices::default());
     for panel in 0..3 {
-        let cells = rows.iter().filter(|r| r.panel == panel).filter_map(|r| r.numbers[6]);
+        let of = |kind: &'static str| rows.iter().filter(move |r| r.panel == panel && r.kind == kind);
+        let cells = of("cell").filter_map(|r| r.numbers[6]);
         assert_eq!(cells.sum::<f64>(), 480.0, "240 requests of two seeds");
+        let about: Vec<(&str, f64)> =
+            of("number").map(|r| (r.series.as_str(), r.numbers[6].unwrap())).collect();
+        let [("spearman", rho), ("concentration", within)] = about[..] else { panic!("{about:?}") };
+        assert!((-1.0..=1.0).contains(&rho) && (0.0..=1.0).contains(&within), "{about:?}");
     }
     let fit = rows_of_fit();
     let area = |r: &crate::figures::reader::Row| {
@@ -72,6 +77,25 @@ fn histograms_count_every_request() {
     };
     let sum: f64 = fit.iter().filter(|r| r.kind == "bin").map(area).sum();
     assert!((sum - 1.0).abs() < 1e-9, "{sum}");
+}
+
+/// The law of a prompt is the one that `length fit` finds.
+#[test]
+fn laws_of_prompts_are_those_of_length_fit() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("traces/answers.csv");
+    let choices = Choices { only: vec!["proof".into()], ..Choices::default() };
+    let rows = rows(&data(&spec(Kind::Prompts, file.clone(), &choices)).expect("drawable"));
+    let out = Desk::new().ok(&["length", "fit", file.to_str().expect("UTF-8"), "--format", "json"]).0;
+    let fits: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    let proof =
+        fits["fits"].as_array().expect("fits").iter().find(|f| f["prompt_id"] == "proof").expect("a fit");
+    for (name, key) in [("mu", "mu"), ("sigma", "sigma"), ("n", "n"), ("log-t ks", "ks")] {
+        let row = rows.iter().find(|r| r.kind == "number" && r.series == name).expect(name);
+        assert_eq!(row.numbers[6], proof[key].as_f64(), "{name}");
+    }
+    let other = Choices { only: vec!["poof".into()], ..Choices::default() };
+    let refused = draw(Kind::Prompts, &[file], &other).expect_err("no such prompt").to_string();
+    assert!(refused.contains("did you mean `proof`"), "{refused}");
 }
 
 fn rows_of_fit() -> Vec<crate::figures::reader::Row> {

@@ -114,6 +114,9 @@ const HELD: &str = "schedulers=[{name=\"sjf\"}];prediction.mode=synchronous;pred
 /// Requests are served before they are predicted.
 const LATE: &str = "predictor.kind=law;prediction.mode=asynchronous;prediction.batch_s=0.1";
 const LAW: &str = "predictor.kind=law";
+/// Outputs drawn anew, twice as far apart as they are.
+const DRAWN: &str = "trace.laws={mu_mean=3,mu_sd=1,sigma_median=0.5,sigma_spread=0.5,sigma_nu=7,sigma_max=2,\
+                     still_share=0.1,still_sigma=0.001,nu=3.5,cap=90}";
 const POISSON: &str = "workload.arrivals.kind=poisson;workload.rate_rps=50";
 
 pub const CASES: &[Case] = &[
@@ -210,6 +213,18 @@ pub const CASES: &[Case] = &[
     ),
     run("workload.normalize", POISSON, &["false", "true"]),
     run("workload.requests", "", &["10", "20"]),
+    run("trace.laws.mu_mean", DRAWN, &["2.5", "3.5"]),
+    run("trace.laws.mu_sd", DRAWN, &["0", "0.5"]),
+    run("trace.laws.sigma_median", DRAWN, &["0.3", "0.7"]),
+    run("trace.laws.sigma_spread", DRAWN, &["0", "1"]),
+    run("trace.laws.sigma_nu", DRAWN, &["2", "30"]),
+    run("trace.laws.sigma_max", DRAWN, &["0.4", "2"]),
+    run("trace.laws.still_share", DRAWN, &["0", "0.9"]),
+    run("trace.laws.still_sigma", DRAWN, &["0.001", "0.6;trace.laws.still_share=0.9"]),
+    run("trace.laws.correlation", DRAWN, &["-0.9", "0.9"]),
+    run("trace.laws.nu", DRAWN, &["1.5", "30"]),
+    run("trace.laws.cap", DRAWN, &["20", "90"]),
+    run("workload.duration_s", "", &["0.2", "0.4"]),
     run("workload.lengths", "", &["trace", "resample"]),
     run(
         "workload.scale.kind",

@@ -163,3 +163,80 @@ fn rate_tends_to_its_power_law() {
     super::close(last["p_longer"].as_f64().unwrap(), last["power_law"].as_f64().unwrap(), 1e-4, "ratio");
     assert!((rate["hill_exponent"].as_f64().unwrap() - 1.5).abs() < 0.2);
 }
+
+/// Answers of no tokens are refused by row, or left out and counted.
+#[test]
+fn empty_answers_are_refused_or_counted() {
+    let dir = folder(&[
+        (
+            "s.csv",
+            "prompt_id,model,chars,tokens_cl100k\na,m,9,5\na,n,0,0\na,o,8,6\nb,m,1,0\nb,n,3,9\nb,o,3,7\n",
+        ),
+        ("trace.csv", "arrival_s,prompt_tokens,output_tokens,class\n0,1,100,x\n1,1,7,x\n"),
+    ]);
+    let here = dir.path();
+    let (_, refused) = length(here, 2, "fit s.csv");
+    assert!(
+        refused.contains("s.csv, line 3, column tokens_cl100k") && refused.contains("--skip-empty"),
+        "{refused}"
+    );
+    let (_, said) = length(here, 0, "fit s.csv --skip-empty");
+    assert!(said.contains("2 answers of 0 tokens are left out"), "{said}");
+    let fits = json(here, "fit s.csv --skip-empty");
+    let n: Vec<&Value> = fits["fits"].as_array().unwrap().iter().map(|f| &f["n"]).collect();
+    assert_eq!(n, [2, 2]);
+    let (_, refused) = length(here, 2, "fit trace.csv --skip-empty");
+    assert!(refused.contains("--skip-empty is for files of samples"), "{refused}");
+}
+
+/// Section 7.4 of the specification: the tail term hardly changes an order unless uncertain prompts are short ones.
+#[test]
+fn ranks_part_only_where_the_uncertain_are_short() {
+    let dir = folder(&[]);
+    let row = |mu: f64, sigma: f64, i: u32| format!("{i},1,5,{mu},{sigma},3.5,2048\n");
+    let head = "arrival_s,prompt_tokens,output_tokens,length_mu,length_sigma,length_nu,length_cap\n";
+    let spearman = |slope: f64, beta: f64| {
+        let rows = (0..200u32).map(|i| {
+            let mu = 4.0 + f64::from(i) / 200.0;
+            row(mu, 0.6 + slope * (mu - 4.5), i)
+        });
+        std::fs::write(dir.path().join("t.csv"), head.to_string() + &rows.collect::<String>()).unwrap();
+        let said = json(dir.path(), &format!("ranks t.csv --beta {beta}"));
+        assert_eq!((&said["laws"], said["orders"].as_array().unwrap().len()), (&200.into(), 1));
+        said["orders"][0]["spearman"].as_f64().unwrap()
+    };
+    assert!((spearman(0.5, 0.5) - 1.0).abs() < 1e-12, "the longer are the more uncertain");
+    assert!((spearman(-0.8, 0.0) - 1.0).abs() < 1e-12, "without a tail term there is one order");
+    assert!(spearman(-0.8, 0.5) < spearman(-0.8, 0.1) && spearman(-0.8, 0.5) < 0.9);
+    let (_, refused) = length(dir.path(), 2, "ranks t.csv --beta -1");
+    assert!(refused.contains("--beta -1"), "{refused}");
+}
+
+/// The comparison of data.md on both sets of samples.
+#[test]
+#[allow(clippy::print_stdout, reason = "says what was not tested")]
+fn families_on_the_shared_samples() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let sets = [
+        ("codet_multisample/humaneval_codegen16b_n100_lengths.csv.gz", [0.149, 0.187, 0.169], 0.87),
+        ("alpaca_eval_lengths/alpaca_eval_output_lengths.csv.gz", [0.067, 0.120, 0.089], 0.95),
+    ];
+    for (file, medians, beats) in sets {
+        let path = shared.join(file);
+        if !path.is_file() {
+            println!("{} is not there: its row of the comparison is not tested", path.display());
+            continue;
+        }
+        let compared = json(&shared, &format!("compare {file} --repair --skip-empty"));
+        let of = |name: &str| {
+            let all = compared["families"].as_array().unwrap();
+            all.iter().find(|f| f["family"] == name).unwrap().clone()
+        };
+        for (name, median) in ["log-t", "log-normal", "gamma"].into_iter().zip(medians) {
+            let got = of(name)["ks_median"].as_f64().unwrap();
+            assert!((got - median).abs() < 0.0006, "{file} {name}: {got} for {median}");
+        }
+        let closer = of("log-t")["closer_than"]["log-normal"].as_f64().unwrap();
+        assert!((closer - beats).abs() < 0.006, "{file}: {closer}");
+    }
+}

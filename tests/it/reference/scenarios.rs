@@ -36,7 +36,7 @@ pub fn micro_scenario(seed: u64) -> (Vec<RefRequest>, RefConfig) {
         victim: VICTIMS[pick(0, 1) as usize],
         requeue: REQUEUES[pick(0, 2) as usize],
         admit_in_preempt_step: pick(0, 2) == 0,
-        predictor: server(pick(0, 3), pick(1, 4), pick(0, 11)),
+        predictor: server(pick(0, 3), pick(1, 4), pick(0, 23)),
     };
     let spread = [0, 4, 16, 48][pick(0, 3) as usize];
     let order = ORDERS[pick(0, 2) as usize];
@@ -58,7 +58,7 @@ pub fn micro_scenarios() -> impl Strategy<Value = (Vec<RefRequest>, RefConfig)> 
     let watermark = prop::sample::select(vec![0.0, 0.0, 0.05, 0.25]);
     let rules =
         (prop::sample::select(&PRESETS), prop::sample::select(&VICTIMS), prop::sample::select(&REQUEUES));
-    let predictor = (0..=3u64, 1..=4u64, 0..=11u64);
+    let predictor = (0..=3u64, 1..=4u64, 0..=23u64);
     let config = (limits, threshold, watermark, rules, any::<bool>(), any::<bool>(), predictor).prop_map(
         |(limits, long_prefill_threshold, watermark, (preset, victim, requeue), no_chunk, admit, how)| {
             let (max_tokens_per_step, max_seqs, block_tokens, blocks, max_len) = limits;
@@ -97,9 +97,10 @@ fn server(mode: u64, max: u64, times: u64) -> Option<RefServer> {
     let (wait_ns, batch_ns, prompt_ns) = (
         [0, 2 * UNIT_NS][(times % 2) as usize],
         [0, UNIT_NS, 5 * UNIT_NS][(times / 2 % 3) as usize],
-        times / 6 * UNIT_NS,
+        times / 6 % 2 * UNIT_NS,
     );
-    let server = RefServer { max: max as usize, wait_ns, batch_ns, prompt_ns, holds: mode == 3 };
+    let (holds, again) = (mode == 3, mode == 2 && times >= 12);
+    let server = RefServer { max: max as usize, wait_ns, batch_ns, prompt_ns, holds, again };
     (mode >= 2).then_some(server)
 }
 

@@ -6,6 +6,7 @@ use foretoken::predict::PredictorConfig;
 use foretoken::record::RequestRecord;
 use foretoken::rng::Stream;
 use foretoken::workload::Request;
+use proptest::prelude::*;
 
 /// 14 ms a token, whatever the batch.
 const TOKEN_NS: u64 = 14_000_000;
@@ -64,6 +65,29 @@ fn the_length_weighted_wait_is_the_same_in_any_order() {
     assert!((mean(&random) / mean(&fcfs) - 1.0).abs() < 0.1);
     assert!(percentile(&random, 0.5) < 0.3 * percentile(&fcfs, 0.5));
     assert!(percentile(&random, 0.99) > 1.5 * percentile(&fcfs, 0.99));
+}
+
+proptest! {
+    /// With one seat it holds exactly, whatever arrives when: the work that waits at an instant is the same in every
+    /// order, and its integral over time is the sum of length times wait plus what no order changes.
+    #[test]
+    fn with_one_seat_it_is_the_same_to_the_nanosecond(
+        rows in prop::collection::vec((0u64..400 * TOKEN_NS, 1u32..40), 1..40),
+        scheduler in prop::sample::select(vec!["sjf", "ljf", "random", "tie", "sept", "ltr", "quantile", "hrrn"]),
+    ) {
+        let mut rows = rows;
+        rows.sort_unstable();
+        let requests: Vec<Request> =
+            rows.iter().enumerate().map(|(id, &(at, output))| request(id as u32, at, 1, output)).collect();
+        let weighted = |scheduler: &str| {
+            let mut world = World::new(Preset::VllmV1);
+            (world.scheduler, world.engine.max_seqs) = (scheduler.into(), 1);
+            let done = world.run(&requests, |_| TOKEN_NS).unwrap().1.requests;
+            let product = |r: &RequestRecord| u128::from(r.output_tokens) * u128::from(r.queue().unwrap().0);
+            done.iter().map(product).sum::<u128>()
+        };
+        prop_assert_eq!(weighted(scheduler), weighted("fcfs"));
+    }
 }
 
 /// Scores displace nobody: with memory for all, nobody is preempted.

@@ -35,6 +35,31 @@ fn requests_takes_a_prefix_and_names_a_shortage() {
     );
 }
 
+/// An experiment of fixed length: what arrives until then, drawn for as long as it takes.
+#[test]
+fn duration_ends_the_arrivals() {
+    let all = secs(&run("", rows(50)));
+    assert_eq!(secs(&run(&format!("duration_s = {}", all[20]), rows(50))), all[..=20]);
+    let long =
+        run("duration_s = 30\nrate_rps = 10\narrivals.kind = 'constant'\nlengths = 'resample'", rows(50));
+    assert_eq!((long.len(), secs(&long)[299]), (300, 30.0), "more requests than rows");
+    let poisson = "rate_rps = 10\narrivals.kind = 'poisson'\nlengths = 'resample'";
+    let (short, long) = (
+        run(&format!("duration_s = 20\n{poisson}"), rows(50)),
+        run(&format!("duration_s = 30\n{poisson}"), rows(50)),
+    );
+    assert!(secs(&long).starts_with(&secs(&short)) && (150..250).contains(&short.len()), "{}", short.len());
+    for (text, word) in [
+        ("duration_s = -1", "length of time"),
+        ("duration_s = 5\nrate_rps = 'inf'\narrivals.kind = 'poisson'", "time 0"),
+        ("duration_s = 5\nrate_rps = 1\nnormalize = true\narrivals.kind = 'poisson'", "how many"),
+        ("duration_s = 5\narrivals = { kind = 'closed-loop', clients = 2 }", "horizon_s"),
+    ] {
+        let said = refusal(text, rows(50));
+        assert!(said.starts_with("key workload.duration_s: ") && said.contains(word), "{said}");
+    }
+}
+
 #[test]
 fn recorded_times_must_not_run_backwards() {
     let mut mixed = rows(20);
