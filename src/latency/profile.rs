@@ -3,6 +3,7 @@
 use super::estimate::Origin;
 use super::linear::Linear;
 use super::model::Model;
+use super::noise::{Draws, Noisy};
 use super::polynomial::{Polynomial, ReplicaPolynomial};
 use super::roofline::{Roofline, Timed};
 use super::shipped;
@@ -145,15 +146,22 @@ impl Domain {
     }
 }
 
-/// Random deviation of a step from the model's duration.
+/// Random deviation of single steps: a factor on the model's duration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Noise {
-    /// Family of the deviation. This version draws none: anything but `none` is refused.
+    /// Family of the factor.
     pub kind: NoiseKind,
     /// Standard deviation of the log of the factor; `log-normal` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sigma: Option<f64>,
+    /// Correlation, from 0 to below 1, of the standard normals behind the factors of one step and the next of
+    /// the same replica.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub autocorrelation: f64,
+    /// Quantiles of the factor by size of the step, smallest first; `regions` only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<Region>,
 }
 
 /// Families of noise.
@@ -163,14 +171,45 @@ pub enum NoiseKind {
     /// Steps take exactly what the model says.
     #[default]
     None,
-    /// The duration is multiplied by a log-normal factor of median 1.
+    /// A log-normal factor of median 1.
     LogNormal,
+    /// A factor whose quantiles are stated, by size of the step.
+    Regions,
+}
+
+/// Quantiles of the noise factor of steps of some size: linear between them, `0 < min <= p10 <= median <= p90
+/// <= max`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Region {
+    /// Most packed rows (prefill tokens and decodes) of a step; absent on the last region, which has no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_rows: Option<u64>,
+    /// Least factor.
+    pub min: f64,
+    /// 10% quantile.
+    pub p10: f64,
+    /// Median.
+    pub median: f64,
+    /// 90% quantile.
+    pub p90: f64,
+    /// Largest factor.
+    pub max: f64,
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 impl Noise {
     /// Whether there is no noise section to speak of.
     pub fn is_none(&self) -> bool {
         *self == Noise::default()
+    }
+
+    /// Whether no step deviates.
+    pub fn is_calm(&self) -> bool {
+        self.kind == NoiseKind::None
     }
 }
 
@@ -246,7 +285,7 @@ impl Profile {
     /// The profile written as TOML in `text`, which was read from `file`.
     ///
     /// Errors name file, line and key: bad syntax, unknown or missing keys, another schema, unusable
-    /// numbers, noise (which this version cannot draw).
+    /// numbers.
     pub fn parse(file: impl AsRef<Path>, text: &str) -> Result<Profile> {
         let source = Source::parse(file, text)?;
         source.require_schema(SCHEMA)?;
@@ -257,7 +296,8 @@ impl Profile {
         }
     }
 
-    /// The latency model, on a replica whose KV memory holds `kv_capacity_tokens`.
+    /// The latency model without noise, on a replica whose KV memory holds `kv_capacity_tokens`: for whoever
+    /// estimates.
     pub fn model(&self, kv_capacity_tokens: u64) -> Result<Box<dyn LatencyModel>> {
         self.checked()?;
         Ok(match &self.timing {
@@ -266,6 +306,12 @@ impl Profile {
             Timing::Roofline(m) => Model::boxed(Timed::new(m), self),
             Timing::Polynomial(m) => Model::boxed(ReplicaPolynomial::new(m, kv_capacity_tokens)?, self),
         })
+    }
+
+    /// The same with the profile's noise, if it has any: for whoever simulates.
+    pub fn noisy_model(&self, kv_capacity_tokens: u64, draws: Draws) -> Result<Box<dyn LatencyModel>> {
+        let model = self.model(kv_capacity_tokens)?;
+        Ok(if self.noise.is_calm() { model } else { Noisy::boxed(model, &self.noise, draws) })
     }
 
     /// Refuses unusable values, by key.
@@ -277,14 +323,7 @@ impl Profile {
         if self.name.is_empty() {
             return Err(Flaw::new("name", "the name is empty", "name the profile after its file"));
         }
-        if self.noise.kind != NoiseKind::None || self.noise.sigma.is_some() {
-            let what = "this version draws no noise, so the results would not be those of the profile";
-            return Err(Flaw::new(
-                "noise.kind",
-                what,
-                "set kind = \"none\" and remove the other keys of [noise]",
-            ));
-        }
+        self.noise.check()?;
         if let Some(power) = &self.power {
             quantity("power", "idle_w", power.idle_w)?;
             quantity("power", "active_w", power.active_w)?;

@@ -3,6 +3,7 @@
 mod bad;
 mod fuzzed;
 mod help;
+mod noise;
 mod replay;
 
 use assert_cmd::Command;
