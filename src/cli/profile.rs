@@ -1,5 +1,6 @@
 //! `foretoken profile`: list, show, roofline.
 
+mod draw;
 mod roofline;
 mod show;
 

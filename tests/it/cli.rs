@@ -4,6 +4,7 @@ mod bad;
 mod fuzzed;
 mod help;
 mod noise;
+mod profile;
 mod replay;
 
 use assert_cmd::Command;
