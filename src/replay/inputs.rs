@@ -1,9 +1,10 @@
 //! What all runs of a replay share: the trace, the profile, how much KV memory there is.
 
 use crate::error::{Error, Place, Result};
-use crate::latency::Profile;
+use crate::ids::ReplicaId;
+use crate::latency::{Draws, LatencyModel, Profile};
 use crate::predict::LengthSample;
-use crate::scenario::{Scenario, TraceConfig};
+use crate::scenario::{Scenario, StepNoise, TraceConfig};
 use crate::trace::{self, Notes, ReadOptions, Reader, TraceRow};
 use crate::workload::{self, Arrivals, OrInf, PromptLaws, Rows, Scale, Workload};
 use serde::{Deserialize, Serialize};
@@ -208,6 +209,24 @@ impl Inputs {
     /// What the reader of the trace noted, once it was read.
     pub fn notes(&self) -> Option<&Notes> {
         self.trace.notes.get()
+    }
+
+    /// The latency model of a replica in one replicate, with the noise that `scenario` asks for.
+    ///
+    /// # Errors
+    /// A profile that does not fit the memory.
+    pub fn model(
+        &self,
+        scenario: &Scenario,
+        replicate: u64,
+        replica: ReplicaId,
+    ) -> Result<Box<dyn LatencyModel>> {
+        let capacity = self.kv_capacity_tokens(scenario);
+        let draws = Draws { seed: scenario.seed, replicate, replica: replica.0.into() };
+        match scenario.noise {
+            StepNoise::Profile => self.profile.noisy_model(capacity, draws),
+            StepNoise::Off => self.profile.model(capacity),
+        }
     }
 
     /// Tokens that a replica's KV memory holds.

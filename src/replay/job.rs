@@ -113,7 +113,6 @@ impl Job {
             scenario.predictor(config, registry)?.build(inputs.sample(), scenario.seed, replicate)?;
         let mut predictor = prediction.wrap(predictor, scenario.seed, replicate);
         let scheduler_seed = scenario.seed.wrapping_add(replicate);
-        let capacity = inputs.kv_capacity_tokens(scenario);
         let setup = engine::Setup {
             engine: &scenario.engine,
             kv: &scenario.kv,
@@ -122,7 +121,7 @@ impl Job {
             scheduler_name: &config.name,
             scheduler: &|_: ReplicaId| registry.make(&config.name, &config.params, scheduler_seed),
             profile_name: &inputs.profile.name,
-            model: &|_: ReplicaId| inputs.profile.model(capacity),
+            model: &|replica: ReplicaId| inputs.model(scenario, replicate, replica),
             prediction,
             stepwise,
             horizon: scenario.metrics.horizon_s.and_then(SimTime::from_secs),

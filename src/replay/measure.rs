@@ -68,7 +68,7 @@ impl Job {
     }
 }
 
-/// Times alone, if the profile can tell them for the longest request that completed.
+/// Times alone, without noise, if the profile can tell them for the longest request that completed.
 fn isolated(scenario: &Scenario, inputs: &Inputs, finished: &Finished) -> Result<Option<RefCell<Isolated>>> {
     let model = inputs.profile.model(inputs.kv_capacity_tokens(scenario))?;
     let overhead = Span::from_secs(scenario.engine.host_overhead_s).unwrap_or_default();

@@ -3,6 +3,8 @@
 mod bad;
 mod fuzzed;
 mod help;
+mod noise;
+mod profile;
 mod replay;
 
 use assert_cmd::Command;

@@ -105,6 +105,17 @@ impl World {
     where
         F: FnMut(&StepShape<'_>) -> u64 + Send + Clone + 'static,
     {
+        let model = |_| Ok(Box::new(Fn(model.clone())) as Box<dyn LatencyModel>);
+        self.run_models(requests, &model, scheduler)
+    }
+
+    /// The same with a latency model of the caller's for each replica.
+    pub fn run_models(
+        &self,
+        requests: &[Request],
+        model: &dyn std::ops::Fn(ReplicaId) -> Result<Box<dyn LatencyModel>>,
+        scheduler: &dyn std::ops::Fn(ReplicaId) -> Result<Box<dyn Scheduler>>,
+    ) -> Result<(RunTotals, Seen)> {
         let setup = engine::Setup {
             engine: &self.engine,
             kv: &self.kv,
@@ -113,7 +124,7 @@ impl World {
             scheduler_name: &self.scheduler,
             scheduler,
             profile_name: "test",
-            model: &|_| Ok(Box::new(Fn(model.clone())) as Box<dyn LatencyModel>),
+            model,
             prediction: &self.prediction,
             stepwise: self.stepwise,
             horizon: self.horizon,
