@@ -101,6 +101,17 @@ impl World {
     where
         F: FnMut(&StepShape<'_>) -> u64 + Send + Clone + 'static,
     {
+        let model = |_| Ok(Box::new(Fn(model.clone())) as Box<dyn LatencyModel>);
+        self.run_on(requests, &model, scheduler)
+    }
+
+    /// The same with latency models of the caller's.
+    pub fn run_on(
+        &self,
+        requests: &[Request],
+        model: &dyn std::ops::Fn(ReplicaId) -> Result<Box<dyn LatencyModel>>,
+        scheduler: &dyn std::ops::Fn(ReplicaId) -> Result<Box<dyn Scheduler>>,
+    ) -> Result<(RunTotals, Seen)> {
         let setup = engine::Setup {
             engine: &self.engine,
             kv: &self.kv,
@@ -109,7 +120,7 @@ impl World {
             scheduler_name: &self.scheduler,
             scheduler,
             profile_name: "test",
-            model: &|_| Ok(Box::new(Fn(model.clone())) as Box<dyn LatencyModel>),
+            model,
             prediction: &self.prediction,
             stepwise: self.stepwise,
             horizon: self.horizon,
