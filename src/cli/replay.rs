@@ -28,6 +28,13 @@ use toml::Value;
 pub struct Args {
     #[command(flatten)]
     scenario: ScenarioArgs,
+    /// Run on a device of this machine instead of a profile: candle-cpu, candle-cuda, tch-cpu, tch-cuda. More with
+    /// --set hardware.slots=8 and the other keys of [hardware].
+    #[arg(long, value_name = "BACKEND")]
+    hardware: Option<String>,
+    /// The model to run there: tiny, llama-15m, t5-base, ..., or a .toml file.
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
     /// Offered loads, requests/s, comma-separated: every scheduler runs at each, for a figure.
     #[arg(long, value_delimiter = ',')]
     rates: Vec<f64>,
@@ -112,6 +119,10 @@ impl Args {
         if !self.rates.is_empty() {
             let rates = self.rates.iter().map(|&r| Value::Float(r)).collect();
             layers.set.insert(0, ("load.rates_rps".into(), Value::Array(rates)));
+        }
+        let device = [("hardware.backend", &self.hardware), ("hardware.model", &self.model)];
+        for (path, value) in device.into_iter().filter_map(|(path, value)| Some((path, value.clone()?))) {
+            layers.set.insert(0, (path.into(), Value::String(value)));
         }
         let mut scenario = resolve(&layers)?;
         if !layers.mention("workload.arrivals")?

@@ -3,6 +3,10 @@
 
 #![allow(clippy::disallowed_methods, reason = "a stopwatch reads clocks")]
 
+mod executor;
+
+pub use executor::StoppedWall;
+
 use crate::calibrate::Clock;
 use crate::error::{Error, Result};
 use foretoken_nn::{Device, ModelShape, Options, Row, Runner};

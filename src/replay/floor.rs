@@ -83,8 +83,8 @@ pub(super) fn demands(records: &[RequestRecord]) -> Vec<Demand> {
 
 /// Affine functions under the step times of the scenario's profile.
 pub(super) fn minorants(scenario: &Scenario, inputs: &Inputs) -> Result<Vec<Minorant>> {
-    let model = inputs.profile.model(inputs.kv_capacity_tokens(scenario))?;
-    Ok(model.minorants(&limits(scenario, inputs).step))
+    let model = inputs.known(scenario)?;
+    Ok(model.map_or(Vec::new(), |model| model.minorants(&limits(scenario, inputs).step)))
 }
 
 /// What the scenario's engine keeps within, whatever its scheduler does.

@@ -113,7 +113,6 @@ impl Job {
             scenario.predictor(config, registry)?.build(inputs.sample(), scenario.seed, replicate)?;
         let mut predictor = prediction.wrap(predictor, scenario.seed, replicate);
         let scheduler_seed = scenario.seed.wrapping_add(replicate);
-        let capacity = inputs.kv_capacity_tokens(scenario);
         let setup = engine::Setup {
             engine: &scenario.engine,
             kv: &scenario.kv,
@@ -121,8 +120,8 @@ impl Job {
             cluster: &scenario.cluster,
             scheduler_name: &config.name,
             scheduler: &|_: ReplicaId| registry.make(&config.name, &config.params, scheduler_seed),
-            profile_name: &inputs.profile.name,
-            model: &|_: ReplicaId| inputs.profile.model(capacity),
+            profile_name: &inputs.timing.name(),
+            model: &|_: ReplicaId| inputs.model(scenario),
             prediction,
             stepwise,
             horizon: scenario.metrics.horizon_s.and_then(SimTime::from_secs),
@@ -161,7 +160,7 @@ impl Finished {
                 format!(
                     "{:.1}% of the steps lie outside the domain of {}",
                     100.0 * outside,
-                    inputs.profile.name
+                    inputs.timing.name()
                 ),
                 "use a profile made for such batches (`foretoken profile show` tells its domain), or accept it: \
                  --set metrics.max_outside_domain=1",

@@ -26,7 +26,7 @@ pub(super) fn of(preset: Preset, inputs: &Inputs, runs: &[RunResult]) -> Vec<Str
     }
     let outside = runs.iter().map(|r| r.summary.out_of_domain_share).fold(0.0, f64::max);
     if outside > 0.0 {
-        let (percent, profile) = (100.0 * outside, &inputs.profile.name);
+        let (percent, profile) = (100.0 * outside, inputs.timing.name());
         remarks.push(format!(
             "{}{percent:.2}% of the steps lie outside of the domain that profile {profile} was made for.",
             up_to(runs)

@@ -58,7 +58,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("metrics", &["time", "ids", "error", "record", "workload"]),
     ("report", &["error"]),
     ("gallery", &["error", "trace", "metrics", "report"]),
-    ("scenario", &["error", "trace", "workload", "latency", "predict", "scheduler", "engine", "metrics"]),
+    (
+        "scenario",
+        &["error", "trace", "workload", "latency", "predict", "scheduler", "engine", "metrics", "calibrate"],
+    ),
     (
         "compete",
         &[
@@ -96,6 +99,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "metrics",
             "report",
             "scenario",
+            "in_the_loop",
+            "device",
         ],
     ),
     ("sweep", &["rng", "error", "latency", "scheduler", "engine", "record", "metrics", "scenario", "replay"]),
