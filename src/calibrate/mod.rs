@@ -4,10 +4,12 @@
 //! beside it that says what was measured on what); a fit turns those into a [`Profile`](crate::latency::Profile).
 //! Fitting needs no device, so samples can be fitted anywhere.
 
+mod plan;
 mod point;
 mod samples;
 mod session;
 
+pub use plan::{Extent, LEAST_CONTEXT, Plan};
 pub use point::{Group, Part, Point};
 pub use samples::{Sample, Samples};
 pub use session::{Clock, SCHEMA, Session};

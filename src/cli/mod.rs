@@ -13,6 +13,8 @@ mod replay;
 mod scenario;
 mod schedulers;
 mod sweep;
+#[cfg(feature = "nn")]
+mod threads;
 mod trace;
 
 pub use console::{Console, Format};

@@ -26,13 +26,6 @@ impl Executor for Bench {
     }
 
     fn execute(&mut self, parts: &[Part<'_>]) -> Result<Executed> {
-        let row = |part: &Part<'_>| -> Row<'_> {
-            let work = match part.task {
-                Task::Prompt { tokens, last } => Work::Prompt { tokens, last },
-                Task::Decode { token } => Work::Decode { token },
-            };
-            Row { slot: part.slot, work }
-        };
         let rows: Vec<Row<'_>> = parts.iter().map(row).collect();
         let (timed, tokens) = self.step(&rows)?;
         Ok(Executed { seconds: timed.seconds(self.clock), tokens })
@@ -50,6 +43,15 @@ impl Executor for Bench {
     fn release(&mut self, slot: usize) {
         self.runner.release(slot);
     }
+}
+
+/// A part in the words of the runner.
+fn row<'a>(part: &Part<'a>) -> Row<'a> {
+    let work = match part.task {
+        Task::Prompt { tokens, last } => Work::Prompt { tokens, last },
+        Task::Decode { token } => Work::Decode { token },
+    };
+    Row { slot: part.slot, work }
 }
 
 /// The clock on the wall, started when it is first looked at: opening a device takes a while.

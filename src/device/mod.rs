@@ -3,19 +3,27 @@
 
 #![allow(clippy::disallowed_methods, reason = "a stopwatch reads clocks")]
 
+mod conditions;
 mod executor;
+mod measure;
+mod scout;
+mod stage;
 
+pub use conditions::{Gauges, cpu_name, load};
 pub use executor::StoppedWall;
+pub use measure::{MeasureOptions, Progress, measure};
+pub use scout::{Scouted, scout};
 
-use crate::calibrate::Clock;
+use crate::calibrate::{Clock, Extent, SCHEMA, Session};
 use crate::error::{Error, Result};
-use foretoken_nn::{Device, ModelShape, Options, Row, Runner};
+use foretoken_nn::{Device, Layout, ModelShape, Options, Row, Runner};
 use std::time::Instant;
 
 /// A model opened on a device.
 pub struct Bench {
     runner: Box<dyn Runner>,
     clock: Clock,
+    options: Options,
 }
 
 /// How long one step took.
@@ -44,11 +52,21 @@ impl Bench {
     /// A backend that this build or machine lacks, weights that do not fit, memory that ran out; a CPU clock
     /// where this platform has none.
     pub fn open(model: &ModelShape, device: Device, options: &Options, clock: Clock) -> Result<Bench> {
+        Bench::try_open(model, device, options, clock)?.map_err(refused)
+    }
+
+    /// The same; the inner error is the device's own.
+    fn try_open(
+        model: &ModelShape,
+        device: Device,
+        options: &Options,
+        clock: Clock,
+    ) -> Result<foretoken_nn::Result<Bench>> {
         if clock == Clock::Cpu && cpu_time::ProcessTime::try_now().is_err() {
             return Err(Error::Usage("this platform counts no CPU time; use clock = \"wall\"".to_string()));
         }
-        let runner = foretoken_nn::open(model, device, options).map_err(refused)?;
-        Ok(Bench { runner, clock })
+        let runner = foretoken_nn::open(model, device, options);
+        Ok(runner.map(|runner| Bench { runner, clock, options: options.clone() }))
     }
 
     /// The clock that counts.
@@ -59,6 +77,34 @@ impl Bench {
     /// The model on the device.
     pub fn runner(&mut self) -> &mut dyn Runner {
         self.runner.as_mut()
+    }
+
+    /// What is measured on what, as far as the bench knows: who and when are left empty.
+    pub fn session(&self, extent: &Extent, threads: usize) -> Session {
+        let (model, backend) = (self.runner.shape(), self.runner.backend());
+        let kv_bytes_per_token = model.kv_bytes_per_token(self.options.dtype.bytes());
+        let gpu = Gauges::open(&backend).gpu().and_then(foretoken_nn::Gpu::name);
+        let room = self.runner.room();
+        Session {
+            schema: SCHEMA,
+            model: model.name.clone(),
+            dtype: format!("{:?}", self.options.dtype).to_lowercase(),
+            layout: match self.options.layout {
+                Layout::Ragged => "ragged".to_string(),
+                Layout::Padded => "padded".to_string(),
+            },
+            threads,
+            clock: self.clock,
+            slots: room.slots,
+            context: extent.context as usize,
+            kv_bytes_per_token,
+            kv_capacity_tokens: self.runner.kv_bytes() / kv_bytes_per_token,
+            whole_prompts: extent.whole_prompts,
+            device: gpu.or_else(cpu_name).unwrap_or_else(|| "unknown".to_string()),
+            software: format!("foretoken {}, {}", env!("CARGO_PKG_VERSION"), self.runner.software()),
+            backend,
+            ..Session::default()
+        }
     }
 
     /// Executes one step and times it; the tokens are those of [`Runner::step`].

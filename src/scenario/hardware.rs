@@ -26,6 +26,11 @@ pub enum Backend {
 }
 
 impl Backend {
+    /// Whether it computes with threads of this machine.
+    pub fn is_cpu(self) -> bool {
+        matches!(self, Backend::CandleCpu | Backend::TchCpu)
+    }
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
@@ -178,6 +183,10 @@ impl HardwareConfig {
         }
         if self.real_time && self.clock == Clock::Cpu {
             return bad("hardware.clock", "real time is the wall's".into(), "use \"wall\"");
+        }
+        if !self.backend.is_cpu() && (self.threads > 1 || self.clock == Clock::Cpu) {
+            let what = format!("{} does not compute with threads of the CPU", self.backend.name());
+            return bad("hardware.threads", what, "leave out threads and clock");
         }
         if self.real_time && s.engine.host_overhead_s > 0.0 {
             let what = "in real time the host takes what it takes".to_string();

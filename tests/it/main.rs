@@ -1,6 +1,7 @@
 //! The one integration test binary: a module per behaviour.
 
 mod bound;
+mod calibrate;
 mod cli;
 mod compare;
 mod compete;

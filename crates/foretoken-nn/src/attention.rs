@@ -160,11 +160,13 @@ fn padding<B: Backend>(
 }
 
 impl<B: Backend> Caches<B> {
-    /// Room for every slot's KV, zeroed.
+    /// Room for every slot's KV, zeroed. It is written, not only promised by the operating system, so that no
+    /// step pays for its pages.
     pub fn new(b: &B, s: &ModelShape, room: Room) -> Result<Caches<B>> {
         let dims = [room.slots, s.kv_heads, room.context, s.head_dim];
         let layers = |n: usize| -> Result<Vec<Cache<B::Tensor>>> {
-            (0..n).map(|_| Ok(Cache { k: b.zeros(&dims)?, v: b.zeros(&dims)? })).collect()
+            let written = || b.scale(&b.zeros(&dims)?, 1.0);
+            (0..n).map(|_| Ok(Cache { k: written()?, v: written()? })).collect()
         };
         let encoded = if s.is_encoder_decoder() { s.layers } else { 0 };
         Ok(Caches { own: layers(s.layers)?, encoded: layers(encoded)? })

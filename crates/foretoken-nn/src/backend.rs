@@ -32,6 +32,11 @@ pub trait Backend: Clone + Send + 'static {
 
     /// Its name, such as `candle-cpu`.
     fn name(&self) -> String;
+    /// The library behind it, with its version.
+    fn software(&self) -> String;
+    /// Memory in use, bytes: of this process on a CPU, of the whole device on a GPU; `None` where that cannot
+    /// be told.
+    fn memory_used(&self) -> Option<u64>;
     /// Element type of all float tensors.
     fn dtype(&self) -> Dtype;
     /// Waits until the device has done everything asked of it.

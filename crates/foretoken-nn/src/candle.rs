@@ -2,9 +2,13 @@
 
 use crate::backend::{Backend, Dtype};
 use crate::error::{Error, Result};
+use crate::machine::{self, Gpu};
 use crate::shape::Activation;
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::ops;
+
+/// Version of candle; a test holds it against the lock file.
+const CANDLE: &str = "0.11.1";
 
 /// A candle device with the element type to compute in.
 #[derive(Clone, Debug)]
@@ -55,6 +59,14 @@ impl Backend for Candle {
 
     fn name(&self) -> String {
         if self.device.is_cpu() { "candle-cpu".to_string() } else { "candle-cuda".to_string() }
+    }
+
+    fn software(&self) -> String {
+        format!("candle {CANDLE}")
+    }
+
+    fn memory_used(&self) -> Option<u64> {
+        if self.device.is_cpu() { machine::resident_bytes() } else { Gpu::open(0)?.memory_used() }
     }
 
     fn dtype(&self) -> Dtype {
@@ -195,5 +207,16 @@ impl Backend for Candle {
 
     fn download(&self, x: &Tensor) -> Result<Vec<f32>> {
         ok(x.to_dtype(DType::F32).and_then(|x| x.flatten_all()).and_then(|x| x.to_vec1()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CANDLE;
+
+    #[test]
+    fn the_version_is_the_locked_one() {
+        let lock = include_str!("../../../Cargo.lock");
+        assert!(lock.contains(&format!("name = \"candle-core\"\nversion = \"{CANDLE}\"")));
     }
 }

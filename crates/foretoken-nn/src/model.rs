@@ -7,6 +7,7 @@ use crate::layers::{Layer, Linear, Loader, NormWeights, relative_bucket, residua
 use crate::runner::{Layout, Room, Row, Runner, Slots, Span, Work};
 use crate::shape::{ModelShape, Position};
 use crate::weights::{Part, Source, Stack, Weights};
+use std::time::Instant;
 
 /// Token that an encoder-decoder starts its output with.
 const DECODER_START: u32 = 0;
@@ -35,6 +36,7 @@ pub struct Model<B: Backend> {
     rope: Option<(B::Tensor, B::Tensor)>,
     distances: Option<Distances<B::Tensor>>,
     caches: Caches<B>,
+    kv_bytes_measured: Option<u64>,
     slots: Slots,
 }
 
@@ -73,7 +75,11 @@ impl<B: Backend> Model<B> {
             Some(table) => Some(distance_bias(&backend, &shape, table, room.context)?),
             None => None,
         };
+        let before = backend.memory_used();
         let caches = Caches::new(&backend, &shape, room)?;
+        backend.synchronize()?;
+        let after = backend.memory_used();
+        let kv_bytes_measured = before.zip(after).map(|(before, after)| after.saturating_sub(before));
         let slots = Slots::new(room.slots);
         Ok(Model {
             backend,
@@ -87,6 +93,7 @@ impl<B: Backend> Model<B> {
             rope,
             distances,
             caches,
+            kv_bytes_measured,
             slots,
         })
     }
@@ -212,8 +219,16 @@ impl<B: Backend> Runner for Model<B> {
         kinds * tokens * self.shape.kv_bytes_per_token(self.backend.dtype().bytes())
     }
 
+    fn kv_bytes_measured(&self) -> Option<u64> {
+        self.kv_bytes_measured
+    }
+
     fn weight_bytes(&self) -> u64 {
         self.shape.parameters() * self.backend.dtype().bytes() as u64
+    }
+
+    fn software(&self) -> String {
+        self.backend.software()
     }
 
     fn step(&mut self, rows: &[Row<'_>]) -> Result<Vec<Option<u32>>> {
@@ -246,7 +261,7 @@ impl<B: Backend> Runner for Model<B> {
         let spans = spans(parts.into_iter());
         let x = self.decode(&spans, &tokens)?;
         for span in &spans {
-            self.slots.decoder[span.slot] += span.len;
+            self.slots.grow(span.slot, span.len);
         }
         let emitting: Vec<usize> = (0..order.len())
             .filter(|&j| !matches!(rows[order[j]].work, Work::Prompt { last: false, .. }))
@@ -270,6 +285,23 @@ impl<B: Backend> Runner for Model<B> {
     fn release(&mut self, slot: usize) {
         self.slots.decoder[slot] = 0;
         self.slots.encoder[slot] = 0;
+    }
+
+    fn hold(&mut self, slot: usize, own: usize, encoded: usize) -> Result<()> {
+        self.slots.hold(slot, own, encoded)
+    }
+
+    fn transfer(&self, bytes: usize) -> Result<[f64; 2]> {
+        let n = bytes.div_ceil(size_of::<f32>());
+        let host = vec![1.0; n];
+        self.backend.synchronize()?;
+        let start = Instant::now();
+        let tensor = self.backend.upload(&host, &[n])?;
+        self.backend.synchronize()?;
+        let up = start.elapsed().as_secs_f64();
+        let start = Instant::now();
+        self.backend.download(&tensor)?;
+        Ok([up, start.elapsed().as_secs_f64()])
     }
 
     fn synchronize(&self) -> Result<()> {

@@ -61,8 +61,12 @@ pub trait Runner: Send {
     fn room(&self) -> Room;
     /// Bytes of KV laid out on the device, cross-attention included.
     fn kv_bytes(&self) -> u64;
+    /// By how much memory in use grew when KV was laid out, bytes; `None` where that cannot be told.
+    fn kv_bytes_measured(&self) -> Option<u64>;
     /// Bytes of weights on the device.
     fn weight_bytes(&self) -> u64;
+    /// The tensor library, with its version.
+    fn software(&self) -> String;
     /// Executes one step: for each row its next token (the likeliest), `None` for a prompt that goes on.
     ///
     /// # Errors
@@ -72,6 +76,18 @@ pub trait Runner: Send {
     fn context(&self, slot: usize) -> usize;
     /// Frees a slot.
     fn release(&mut self, slot: usize);
+    /// Lets a slot hold `own` tokens of its own context and an encoded prompt of `encoded` (0 without an
+    /// encoder): its first ones, as they were last written. This is how a stopwatch comes by any context
+    /// without computing it again; the tokens that follow mean nothing.
+    ///
+    /// # Errors
+    /// [`Error::Step`] where the slot never held that many.
+    fn hold(&mut self, slot: usize, own: usize, encoded: usize) -> Result<()>;
+    /// Seconds that a copy of this many bytes takes to the device, and back.
+    ///
+    /// # Errors
+    /// The device's.
+    fn transfer(&self, bytes: usize) -> Result<[f64; 2]>;
     /// Waits until the device is done.
     fn synchronize(&self) -> Result<()>;
 }
@@ -81,6 +97,8 @@ pub trait Runner: Send {
 pub(crate) struct Slots {
     pub decoder: Vec<usize>,
     pub encoder: Vec<usize>,
+    /// The most that each ever held, (decoder, encoder).
+    most: Vec<(usize, usize)>,
 }
 
 /// A run of tokens of one request in a pass through a stack.
@@ -96,7 +114,25 @@ pub(crate) struct Span {
 
 impl Slots {
     pub fn new(n: usize) -> Slots {
-        Slots { decoder: vec![0; n], encoder: vec![0; n] }
+        Slots { decoder: vec![0; n], encoder: vec![0; n], most: vec![(0, 0); n] }
+    }
+
+    /// Notes that a slot's context grew by `tokens`.
+    pub fn grow(&mut self, slot: usize, tokens: usize) {
+        self.decoder[slot] += tokens;
+        let (own, encoded) = self.most[slot];
+        self.most[slot] = (own.max(self.decoder[slot]), encoded.max(self.encoder[slot]));
+    }
+
+    /// As [`Runner::hold`].
+    pub fn hold(&mut self, slot: usize, own: usize, encoded: usize) -> Result<()> {
+        let most = self.most.get(slot).copied().unwrap_or_default();
+        if own > most.0 || encoded > most.1 {
+            let what = format!("slot {slot}: it never held {own} tokens and an encoded prompt of {encoded}");
+            return Err(Error::Step(what));
+        }
+        (self.decoder[slot], self.encoder[slot]) = (own, encoded);
+        Ok(())
     }
 
     /// Whether these rows can be executed.

@@ -2,6 +2,7 @@
 
 use crate::backend::{Backend, Dtype};
 use crate::error::{Error, Result};
+use crate::machine::{self, Gpu};
 use crate::shape::Activation;
 use tch::{Device, IndexOp as _, Kind, TchError, Tensor};
 
@@ -71,6 +72,14 @@ impl Backend for Torch {
 
     fn name(&self) -> String {
         if self.device == Device::Cpu { "tch-cpu".to_string() } else { "tch-cuda".to_string() }
+    }
+
+    fn software(&self) -> String {
+        "tch 0.24.0, libtorch 2.11".to_string()
+    }
+
+    fn memory_used(&self) -> Option<u64> {
+        if self.device == Device::Cpu { machine::resident_bytes() } else { Gpu::open(0)?.memory_used() }
     }
 
     fn dtype(&self) -> Dtype {

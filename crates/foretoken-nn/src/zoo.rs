@@ -41,7 +41,7 @@ pub fn model(name: &str) -> Result<ModelShape> {
         None => Err(Error::Unknown {
             kind: "model",
             name: name.to_string(),
-            known: format!("{}; or a .toml file", names().collect::<Vec<_>>().join(", ")),
+            known: names().chain(["FILE.toml"]).collect::<Vec<_>>().join(", "),
         }),
     }
 }

@@ -1,0 +1,5 @@
+//! Calibration: plans, measurements, and what the command makes of them.
+
+#[cfg(feature = "nn")]
+mod measure;
+mod plan;
