@@ -22,7 +22,7 @@ mod write;
 pub use figures::Curves;
 pub use folder::{Staging, hash_file, keep_torn, set_aside, write_hashed};
 #[cfg(feature = "nn")]
-pub use hardware::open as open_hardware;
+pub use hardware::{model as device_model, open as open_device};
 pub use inputs::{InputFile, Inputs, Trace, draw_arrivals, input_paths};
 pub use job::{Finished, Job, Listeners};
 pub use manifest::{Manifest, Outputs, RunEntry, SCHEMA};

@@ -253,6 +253,14 @@ fn preset(table: &Table) -> Result<Preset> {
 /// Refuses values that have the right type but make no sense.
 fn check(s: &Scenario) -> Result<()> {
     let bad = |key: &str, what: String, help: &str| Err(Error::input(Place::key(key), what, help));
+    match &s.hardware {
+        Some(hardware) => hardware.check(s)?,
+        None if s.profile == HARDWARE => {
+            let what = "profile \"hardware\" stands for [hardware], and there is none".to_string();
+            return bad("profile", what, "name a profile, or add [hardware] with a model");
+        }
+        None => {}
+    }
     let positive: [(&str, u64); 6] = [
         ("replicates", u64::from(s.replicates)),
         ("engine.max_tokens_per_step", s.engine.max_tokens_per_step),
@@ -302,14 +310,6 @@ fn check(s: &Scenario) -> Result<()> {
             let what = "a lock-step batch takes whole prompts".to_string();
             return bad("engine.chunked_prefill", what, "use false, and long_prefill_threshold = 0");
         }
-    }
-    match &s.hardware {
-        Some(hardware) => hardware.check(s)?,
-        None if s.profile == HARDWARE => {
-            let what = "profile \"hardware\" stands for [hardware], and there is none".to_string();
-            return bad("profile", what, "name a profile, or add [hardware] with a model");
-        }
-        None => {}
     }
     check_lists(s)
 }

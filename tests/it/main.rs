@@ -12,6 +12,8 @@ mod dynamo;
 mod engine;
 mod figures;
 mod gallery;
+#[cfg(feature = "nn")]
+mod hardware;
 mod hidden;
 mod in_the_loop;
 mod interval;
