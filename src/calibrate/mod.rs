@@ -12,4 +12,4 @@ mod session;
 pub use plan::{Extent, LEAST_CONTEXT, Plan};
 pub use point::{Group, Part, Point};
 pub use samples::{Sample, Samples};
-pub use session::{Clock, SCHEMA, Session};
+pub use session::{Clock, Facts, SCHEMA, Session};

@@ -59,6 +59,32 @@ pub struct Session {
     /// Whatever else a reader should know: load, clocks, what was stepped down.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// Measured beside the steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Facts>,
+}
+
+/// What was measured beside the steps; whatever could not be is left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Facts {
+    /// KV laid out on the device as computed from the model's shape, bytes.
+    pub kv_bytes_computed: u64,
+    /// By how much memory in use grew when it was laid out, bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kv_bytes_measured: Option<u64>,
+    /// Copies to the device (on a CPU: into a tensor), bytes/s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_device_bytes_per_s: Option<f64>,
+    /// Copies from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_device_bytes_per_s: Option<f64>,
+    /// Power drawn with the model loaded and nothing to do, watts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_w: Option<f64>,
+    /// Power drawn during steps, watts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_w: Option<f64>,
 }
 
 impl Session {

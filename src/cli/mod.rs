@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand. The only place that prints, and that reads a wall clock.
 #![allow(clippy::disallowed_methods, reason = "wall clock and terminal belong here")]
 
+mod calibrate;
 mod compare;
 mod compete;
 mod console;
@@ -49,6 +50,7 @@ enum Command {
     Schedulers(schedulers::Args),
     Figure(Box<figure::Args>),
     Compete(Box<compete::Args>),
+    Calibrate(Box<calibrate::Args>),
     /// Look at traces, convert them, make them up, join two.
     Trace(trace::Args),
     /// List latency profiles, show one, build one from a model configuration.
@@ -96,6 +98,7 @@ fn dispatch(command: &Command, registry: &Registry, console: &Console) -> Result
         Command::Replay(args) => replay::run(args, registry, console),
         Command::Sweep(args) => sweep::run(args, registry, console),
         Command::Compare(args) => compare::run(args, console),
+        Command::Calibrate(args) => calibrate::run(args, console),
         Command::Compete(args) => compete::run(args, registry, console),
         Command::Verify(args) => misc::verify(args, registry, console),
         Command::Schedulers(args) => schedulers::run(args, registry, console),

@@ -85,6 +85,51 @@ fn heartbeat(progress: &Progress, stop: &AtomicBool) {
     }
 }
 
+/// Time spent of a budget: a bar on a terminal, a line now and then otherwise.
+#[cfg(feature = "nn")]
+pub struct Countdown {
+    bar: Option<ProgressBar>,
+    talks: bool,
+    budget_s: f64,
+    next_s: f64,
+}
+
+#[cfg(feature = "nn")]
+impl Countdown {
+    /// Starts one over `budget_s` seconds, silent on a quiet console.
+    pub fn start(console: &Console, budget_s: f64) -> Countdown {
+        let style = ProgressStyle::with_template("{bar:30} {elapsed} of {msg}");
+        let draws = !console.quiet && std::io::stderr().is_terminal();
+        let bar = draws.then(|| {
+            ProgressBar::new((budget_s * 1000.0) as u64)
+                .with_style(style.expect("the template is a constant"))
+        });
+        Countdown { bar, talks: !console.quiet, budget_s, next_s: HEARTBEAT.as_secs_f64() }
+    }
+
+    /// Shows that `elapsed_s` seconds are over, and what was done in them.
+    pub fn tell(&mut self, elapsed_s: f64, what: impl Fn() -> String) {
+        let left = (self.budget_s - elapsed_s).max(0.0);
+        let line = || format!("{:.0} s, at most {left:.0} s left; {}", self.budget_s, what());
+        if let Some(bar) = &self.bar {
+            bar.set_position((elapsed_s * 1000.0) as u64);
+            bar.set_message(line());
+        } else if self.talks && elapsed_s >= self.next_s {
+            self.next_s = elapsed_s + HEARTBEAT.as_secs_f64();
+            eprintln!("{elapsed_s:.0} of {}", line());
+        }
+    }
+}
+
+#[cfg(feature = "nn")]
+impl Drop for Countdown {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// The first Ctrl-C asks for a stop; the second ends the process.
 pub fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<()> {
     let progress = Arc::clone(progress);

@@ -1,8 +1,10 @@
 //! What goes on around a measurement: load, clocks, heat, energy. Whatever cannot be read is `None`.
 
+use crate::calibrate::Samples;
 use foretoken_nn::Gpu;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Gauges of the device that is measured.
 pub struct Gauges {
@@ -49,6 +51,21 @@ impl Gauges {
             None => number("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq").map(|khz| khz / 1000.0),
         }
     }
+}
+
+/// Watts over a second in which this program does nothing.
+pub fn idle_w(gauges: &mut Gauges) -> Option<f64> {
+    let before = gauges.energy_j()?;
+    let start = Instant::now();
+    std::thread::sleep(Duration::from_secs(1));
+    Some((gauges.energy_j()? - before) / start.elapsed().as_secs_f64())
+}
+
+/// Watts during the steps of `samples`.
+pub fn active_w(samples: &Samples) -> Option<f64> {
+    let joules = samples.rows.iter().map(|s| s.energy_j).sum::<Option<f64>>()?;
+    let seconds: f64 = samples.rows.iter().map(|s| s.wall_s).sum();
+    (seconds > 0.0).then_some(joules / seconds)
 }
 
 impl Package {

@@ -55,6 +55,8 @@ pub struct Progress {
     pub points: usize,
     /// Seconds so far, earlier attempts included.
     pub elapsed_s: f64,
+    /// Whether heat or power held the device's clock down when last looked at.
+    pub throttled: bool,
 }
 
 /// Times the points of `plan`: the slots are filled, a few points are run to warm up, then pass after pass is
@@ -75,7 +77,7 @@ pub fn measure(
     let (start, clock) = (Instant::now(), bench.clock());
     let stage = Stage::fill(bench.runner(), plan.extent()).map_err(refused)?;
     let gauges = Gauges::open(&bench.runner().backend());
-    let mut watch = Watch { bench, plan, stage, gauges, load: load() };
+    let mut watch = Watch { bench, plan, stage, gauges, load: load(), throttled: false };
     for place in plan.order(0).into_iter().step_by(WARM_UP) {
         watch.time(0, place)?;
     }
@@ -104,10 +106,11 @@ pub fn measure(
                 }
             }
             if done % LOAD_EVERY == 0 {
-                watch.load = load();
+                watch.look_around();
             }
             let sample = watch.time(pass, place)?;
-            progress(&sample, &Progress { pass, done: done + 1, points: open.len(), elapsed_s: elapsed() })?;
+            let (points, throttled) = (open.len(), watch.throttled);
+            progress(&sample, &Progress { pass, done: done + 1, points, elapsed_s: elapsed(), throttled })?;
             taken.add(place, sample);
         }
     }
@@ -121,9 +124,15 @@ struct Watch<'a> {
     stage: Stage,
     gauges: Gauges,
     load: Option<f64>,
+    throttled: bool,
 }
 
 impl Watch<'_> {
+    fn look_around(&mut self) {
+        self.load = load();
+        self.throttled = self.gauges.gpu().is_some_and(|gpu| gpu.throttled().is_some());
+    }
+
     /// Sets up the point at `place`, and times it.
     fn time(&mut self, pass: u32, place: usize) -> Result<Sample> {
         let point = &self.plan.points[place];

@@ -4,20 +4,26 @@
 #![allow(clippy::disallowed_methods, reason = "a stopwatch reads clocks")]
 
 mod conditions;
+mod journal;
 mod executor;
 mod measure;
 mod scout;
 mod stage;
 
+pub use conditions::{Gauges, active_w, cpu_name, idle_w, load};
+pub use journal::{Asked, Head, Journal, Left};
 pub use conditions::{Gauges, cpu_name, load};
 pub use executor::StoppedWall;
 pub use measure::{MeasureOptions, Progress, measure};
 pub use scout::{Scouted, scout};
 
-use crate::calibrate::{Clock, Extent, SCHEMA, Session};
+use crate::calibrate::{Clock, Extent, Facts, SCHEMA, Session};
 use crate::error::{Error, Result};
 use foretoken_nn::{Device, Layout, ModelShape, Options, Row, Runner};
 use std::time::Instant;
+
+/// Bytes copied to find how fast copies are: far more than a cache holds.
+const COPIED_BYTES: usize = 128 << 20;
 
 /// A model opened on a device.
 pub struct Bench {
@@ -105,6 +111,23 @@ impl Bench {
             backend,
             ..Session::default()
         }
+    }
+
+    /// KV as laid out, and how fast memory is copied; of power nothing.
+    ///
+    /// # Errors
+    /// The device's.
+    pub fn facts(&self) -> Result<Facts> {
+        let copies = || self.runner.transfer(COPIED_BYTES).map_err(refused);
+        let (first, second) = (copies()?, copies()?);
+        let rate = |i: usize| Some(COPIED_BYTES as f64 / f64::min(first[i], second[i]));
+        Ok(Facts {
+            kv_bytes_computed: self.runner.kv_bytes(),
+            kv_bytes_measured: self.runner.kv_bytes_measured(),
+            to_device_bytes_per_s: rate(0),
+            from_device_bytes_per_s: rate(1),
+            ..Facts::default()
+        })
     }
 
     /// Executes one step and times it; the tokens are those of [`Runner::step`].

@@ -1,0 +1,162 @@
+//! From arguments to files.
+
+use super::Args;
+use super::ask::Ask;
+use super::files::{Files, write_all};
+use crate::calibrate::{Facts, Plan, SCHEMA, Samples, Session};
+use crate::cli::Console;
+use crate::cli::progress::{Countdown, stop_on_interrupt};
+use crate::device::{
+    Bench, Gauges, Head, Journal, MeasureOptions, Scouted, active_w, idle_w, load, measure, scout,
+};
+use crate::error::{Error, Result};
+use crate::replay::Progress;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A model on the bench, and what is known so far.
+struct Campaign {
+    bench: Bench,
+    plan: Plan,
+    journal: Journal,
+    samples: Samples,
+    spent_s: f64,
+    notes: Vec<String>,
+    throttled: bool,
+}
+
+pub fn run(args: &Args, console: &Console) -> Result<()> {
+    let ask = Ask::new(args)?;
+    let files = Files::new(&args.out)?;
+    files.check(args.resume, args.overwrite)?;
+    ask.pin_threads()?;
+    let mut campaign = Campaign::begin(args, &ask, &files)?;
+    for note in &campaign.notes {
+        console.talk(note);
+    }
+    warn_if_busy(load(), ask.asked.threads, console);
+    let facts = campaign.bench.facts()?;
+    let idle_w = idle_w(&mut Gauges::open(&ask.asked.backend));
+    let outcome = campaign.measure(args, &ask, &files, console);
+    if let Err(Error::Paused(_)) = outcome {
+        return outcome;
+    }
+    let facts = Facts { idle_w, active_w: active_w(&campaign.samples), ..facts };
+    let session = campaign.session(args, &ask, facts);
+    let raw = raw(&files, &campaign.samples, &session)?;
+    if !campaign.samples.rows.is_empty() {
+        write_all(&raw)?;
+        console.talk(&format!("{}: {} samples", raw[0].0.display(), campaign.samples.rows.len()));
+    }
+    outcome
+}
+
+impl Campaign {
+    /// Opens the model, and a new journal or the one that is gone on with.
+    fn begin(args: &Args, ask: &Ask, files: &Files) -> Result<Campaign> {
+        let path = files.beside("journal.jsonl");
+        let asked = &ask.asked;
+        if args.resume {
+            let (journal, left) = Journal::resume(&path, asked)?;
+            let Head { extent, room, notes, .. } = left.head;
+            let options = ask.options(extent.slots as usize, room);
+            let bench = Bench::open(&asked.model, ask.device, &options, asked.clock)?;
+            let plan = Plan::new(&extent, asked.seed)?;
+            let (samples, spent_s) = (left.samples, left.spent_s);
+            return Ok(Campaign { bench, plan, journal, samples, spent_s, notes, throttled: false });
+        }
+        let options = ask.options(asked.slots, asked.context);
+        let Scouted { mut bench, extent, notes } =
+            scout(&asked.model, ask.device, &options, asked.clock, ask.budget_s)?;
+        let plan = Plan::new(&extent, asked.seed)?;
+        files.make_folder()?;
+        let room = bench.runner().room().context;
+        let head = Head { schema: SCHEMA, asked: asked.clone(), extent, room, notes: notes.clone() };
+        let journal = Journal::create(&path, &head)?;
+        let (samples, spent_s) = (Samples::default(), 0.0);
+        Ok(Campaign { bench, plan, journal, samples, spent_s, notes, throttled: false })
+    }
+
+    /// Times the plan; whatever happens, `self.samples` has all that was taken.
+    fn measure(&mut self, args: &Args, ask: &Ask, files: &Files, console: &Console) -> Result<()> {
+        let stop = Arc::new(Progress::default());
+        stop_on_interrupt(&stop)?;
+        let mut countdown = Countdown::start(console, ask.budget_s);
+        let options = MeasureOptions {
+            budget_s: ask.budget_s,
+            passes: args.passes,
+            before: self.samples.clone(),
+            spent_s: self.spent_s,
+            ..MeasureOptions::default()
+        };
+        let Campaign { bench, plan, journal, samples, spent_s, throttled, .. } = self;
+        let done = measure(bench, plan, &options, &mut |sample, progress| {
+            journal.keep(sample, progress.elapsed_s)?;
+            samples.rows.push(sample.clone());
+            *spent_s = progress.elapsed_s;
+            *throttled |= progress.throttled;
+            countdown.tell(progress.elapsed_s, || {
+                format!("pass {}, {} of {} steps", progress.pass, progress.done, progress.points)
+            });
+            if stop.interrupted.load(Ordering::Relaxed) {
+                let kept = files.beside("journal.jsonl");
+                return Err(Error::Paused(format!(
+                    "interrupted; {} samples are kept in {}: go on with --resume",
+                    samples.rows.len(),
+                    kept.display()
+                )));
+            }
+            Ok(())
+        });
+        done.map(|_| ())
+    }
+
+    /// What was measured on what, by whom and when.
+    fn session(&self, args: &Args, ask: &Ask, facts: Facts) -> Session {
+        let mut notes = self.notes.clone();
+        let loads = self.samples.rows.iter().filter_map(|s| s.load);
+        let (least, most) = loads.fold((f64::INFINITY, 0.0), |(a, b), l| (f64::min(a, l), f64::max(b, l)));
+        if least <= most {
+            let busy = if most > busy_from(ask.asked.threads) { ": the machine was not quiet" } else { "" };
+            notes.push(format!("load average {least:.1} to {most:.1}{busy}"));
+        }
+        if self.throttled {
+            notes.push("heat or power held the device's clock down at times".to_string());
+        }
+        if let Some(celsius) =
+            Gauges::open(&ask.asked.backend).gpu().and_then(foretoken_nn::Gpu::temperature_c)
+        {
+            notes.push(format!("{celsius:.0} degrees Celsius at the end"));
+        }
+        Session {
+            who: args.who.clone(),
+            date: jiff::Zoned::now().date().to_string(),
+            notes,
+            facts: Some(facts),
+            ..self.bench.session(self.plan.extent(), ask.asked.threads)
+        }
+    }
+}
+
+/// Load average from which on others disturb a measurement on `threads` threads.
+fn busy_from(threads: usize) -> f64 {
+    threads as f64 + 1.0
+}
+
+fn warn_if_busy(load: Option<f64>, threads: usize, console: &Console) {
+    if let Some(load) = load.filter(|l| *l > busy_from(threads)) {
+        console.talk(&format!(
+            "warning: the load average is {load:.1}, and {threads} threads are to be timed: others disturb the \
+             measurement; wait for a quiet machine, or use --threads 1 --clock cpu"
+        ));
+    }
+}
+
+/// The files that a fit needs.
+fn raw(files: &Files, samples: &Samples, session: &Session) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+    let path = files.beside("samples.csv");
+    let mut text = Vec::new();
+    samples.write(&mut text).map_err(|e| Error::io(&path, e))?;
+    Ok(vec![(path, text), (files.beside("session.toml"), session.to_toml().into_bytes())])
+}
