@@ -3,7 +3,7 @@
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use foretoken::latency::{Profile, StepShape};
+use foretoken::latency::{Piecewise, Profile, StepShape, Timing};
 use foretoken::record::{Columns, LogHistogram, RequestsCsv};
 use foretoken::replay::{Inputs, Job, Listeners};
 use foretoken::scenario::{Layers, Scenario, resolve};
@@ -46,12 +46,27 @@ fn replays(c: &mut Criterion) {
     group.finish();
 }
 
+/// A curve of as many knots as a calibration leaves.
+fn fitted() -> Profile {
+    let rows = vec![1, 2, 3, 4, 5, 6, 8, 12, 16, 32, 64, 128, 256, 520];
+    let step_s = rows.iter().map(|&n| 1e-3 + 1e-5 * n as f64).collect();
+    let curve = Piecewise { rows, step_s, request_s: 1e-6, context_token_s: 1e-8, prefill_pair_s: 1e-9 };
+    let mut profile = Profile::load("unit").unwrap();
+    profile.name = "piecewise".into();
+    profile.timing = Timing::Piecewise(curve);
+    profile
+}
+
 fn latency(c: &mut Criterion) {
     let mut group = c.benchmark_group("decode step");
-    for name in ["unit", "dynamo-polynomial", "llama3-8b-h100", "mixtral-8x7b-h100-tp2"] {
-        let mut model = Profile::load(name).unwrap().model(118_784).unwrap();
+    let mut profiles: Vec<Profile> = ["unit", "dynamo-polynomial", "llama3-8b-h100", "mixtral-8x7b-h100-tp2"]
+        .map(|name| Profile::load(name).unwrap())
+        .into();
+    profiles.push(fitted());
+    for profile in profiles {
+        let mut model = profile.model(118_784).unwrap();
         let mut context_sum = 10_000;
-        group.bench_function(name, |b| {
+        group.bench_function(&profile.name, |b| {
             b.iter(|| {
                 context_sum += 1;
                 let shape = StepShape { decodes: 64, context_sum, ..StepShape::default() };

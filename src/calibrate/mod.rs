@@ -4,11 +4,13 @@
 //! beside it that says what was measured on what); a fit turns those into a [`Profile`](crate::latency::Profile).
 //! Fitting needs no device, so samples can be fitted anywhere.
 
+mod fit;
 mod plan;
 mod point;
 mod samples;
 mod session;
 
+pub use fit::{Coefficient, Ends, Fit, FitOptions, FitReport, Form, Repeat, Residual, Score, Tried, fit};
 pub use plan::{Extent, LEAST_CONTEXT, Plan};
 pub use point::{Group, Part, Point};
 pub use samples::{Sample, Samples};

@@ -19,6 +19,16 @@ pub enum Clock {
     Cpu,
 }
 
+impl Clock {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Clock::Wall => "wall",
+            Clock::Cpu => "cpu",
+        }
+    }
+}
+
 /// What was measured on what.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,12 +1,16 @@
-//! `foretoken profile`: list, show, roofline.
+//! `foretoken profile`: list, show, roofline, fit.
 
+mod fit;
 mod roofline;
 mod show;
+mod told;
 
 use super::Console;
-use crate::error::Result;
+use crate::error::{Error, Place, Result};
 use crate::latency::{Profile, shipped};
+use crate::report::figure::put;
 use serde_json::json;
+use std::path::Path;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -22,6 +26,7 @@ enum Command {
     Show(show::Args),
     /// Compute a profile from a model configuration and a device's data sheet.
     Roofline(roofline::Args),
+    Fit(Box<fit::Args>),
 }
 
 pub fn run(args: &Args, console: &Console) -> Result<()> {
@@ -29,7 +34,20 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
         Command::List => list(console),
         Command::Show(args) => show::run(args, console),
         Command::Roofline(args) => roofline::run(args, console),
+        Command::Fit(args) => fit::run(args, console),
     }
+}
+
+/// Writes a profile aside, then renames, so that no half-written one is ever seen.
+fn write(path: &Path, text: &str, overwrite: bool) -> Result<()> {
+    if path.exists() && !overwrite {
+        return Err(exists(path));
+    }
+    put(path, text.as_bytes()).map(|_| ())
+}
+
+fn exists(path: &Path) -> Error {
+    Error::input(Place::file(path), "the file exists", "choose another, or add --overwrite")
 }
 
 fn list(console: &Console) -> Result<()> {

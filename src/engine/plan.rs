@@ -379,7 +379,7 @@ impl Replica {
             prefill: &core.chunks,
             decodes: core.batch.members() + singles + core.padded,
             context_sum: core.batch.context_sum() + context_sum + core.padded_context,
-            context_max: if self.needs.max { core.context_max() } else { 0 },
+            context_max: if self.needs.max { core.longest().into_iter().max().unwrap_or(0) } else { 0 },
             context_squares: if self.needs.squares {
                 core.batch.context_squares() + squares + core.padded_squares
             } else {
@@ -535,10 +535,18 @@ impl Core {
         debug_assert!(rows.next().is_none(), "rows are in order of seats");
     }
 
-    /// Largest decode context of the step; only models that ask for it pay for it.
-    fn context_max(&self) -> u64 {
-        let decoding = self.running.iter().filter(|&&s| self.slab.get(s).state != State::Prefill);
-        decoding.map(|&s| self.progress(s).0 + 1).max().unwrap_or(0)
+    /// Largest context of the rows that decode, and of those that are padding: what they ended at. Only models
+    /// that ask for it pay for it.
+    pub fn longest(&self) -> [u64; 2] {
+        let mut longest = [0; 2];
+        for &slot in &self.running {
+            let state = self.slab.get(slot).state;
+            if state != State::Prefill {
+                let kind = &mut longest[usize::from(state == State::Padded)];
+                *kind = (*kind).max(self.progress(slot).0 + 1);
+            }
+        }
+        longest
     }
 
     /// Adds the step in flight to the sums.

@@ -34,8 +34,8 @@ impl Replica {
         let (residues, mut residue) = core.batch.residues();
         let mut context_sum = core.batch.context_sum();
         let mut squares = core.batch.context_squares();
-        let mut free = core.pool.free();
-        let used = core.pool.usable();
+        let [mut longest, longest_padded] = if self.needs.max { core.longest() } else { [0; 2] };
+        let (mut free, used) = (core.pool.free(), core.pool.usable());
         let mut duration = core.duration;
         let mut steps = 0;
         let mut planned = None;
@@ -50,6 +50,7 @@ impl Replica {
             residue = if residue == 0 { residues.len() - 1 } else { residue - 1 };
             squares += 2 * u128::from(context_sum) + u128::from(members);
             context_sum += members;
+            longest += 1;
             // Plan the next one.
             let new_blocks = if grows { u64::from(residues[residue]) } else { 0 };
             if new_blocks > free {
@@ -61,6 +62,9 @@ impl Replica {
             shape.context_sum = context_sum + core.padded_context;
             if self.needs.squares {
                 shape.context_squares = squares + core.padded_squares;
+            }
+            if self.needs.max {
+                shape.context_max = longest.max(longest_padded);
             }
             let took =
                 self.model.step(&shape).map_err(|e| e.at_step(&self.profile_name, core.id.0, shape.step))?;

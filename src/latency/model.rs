@@ -18,6 +18,11 @@ pub(super) trait Kernel: Send + 'static {
         None
     }
 
+    /// Whether `context_max` of a shape is read.
+    fn reads_max(&self) -> bool {
+        false
+    }
+
     /// Whether [`Kernel::covers`] may say no.
     fn has_limits(&self) -> bool {
         false
@@ -51,6 +56,7 @@ impl<K: Kernel> LatencyModel for Model<K> {
     fn needs(&self) -> Needs {
         let domain = self.kernel.has_limits() || self.domain != Domain::default();
         Needs {
+            max: self.kernel.reads_max(),
             domain,
             device: self.power.is_some() || self.kernel.at_peak_s(&StepShape::default()).is_some(),
             ..Needs::default()

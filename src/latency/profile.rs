@@ -3,10 +3,12 @@
 use super::estimate::Origin;
 use super::linear::Linear;
 use super::model::Model;
+use super::piecewise::Piecewise;
 use super::polynomial::{Polynomial, ReplicaPolynomial};
 use super::roofline::{Roofline, Timed};
 use super::shipped;
 use super::source::Source;
+use super::static_batch::StaticBatch;
 use super::table::Table;
 use super::{LatencyModel, StepShape};
 use crate::error::{Error, Place, Result};
@@ -60,6 +62,10 @@ pub enum Timing {
     Roofline(Roofline),
     /// A quadratic in prefill tokens plus a quadratic in KV utilisation.
     Polynomial(Polynomial),
+    /// A curve over packed rows plus attention terms.
+    Piecewise(Piecewise),
+    /// A batch padded to its longest member.
+    StaticBatch(StaticBatch),
 }
 
 impl Timing {
@@ -70,6 +76,8 @@ impl Timing {
             Timing::Table(_) => "table",
             Timing::Roofline(_) => "roofline",
             Timing::Polynomial(_) => "polynomial",
+            Timing::Piecewise(_) => "piecewise",
+            Timing::StaticBatch(_) => "static-batch",
         }
     }
 }
@@ -154,6 +162,35 @@ pub struct Noise {
     /// Standard deviation of the log of the factor; `log-normal` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sigma: Option<f64>,
+    /// Correlation of the underlying normal from one step to the next.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub autocorrelation: f64,
+    /// Quantiles of the factor by packed rows, in rising order of `max_rows`; `regions` only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<Region>,
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
+/// Quantiles of the factor on the model's duration for steps of up to so many packed rows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Region {
+    /// Packed rows (prefill tokens + decode rows) up to and including; absent on the last region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rows: Option<u64>,
+    /// Least factor.
+    pub min: f64,
+    /// 10% quantile.
+    pub p10: f64,
+    /// Median.
+    pub median: f64,
+    /// 90% quantile.
+    pub p90: f64,
+    /// Largest factor.
+    pub max: f64,
 }
 
 /// Families of noise.
@@ -165,6 +202,8 @@ pub enum NoiseKind {
     None,
     /// The duration is multiplied by a log-normal factor of median 1.
     LogNormal,
+    /// The duration is multiplied by a factor drawn between the quantiles of its region.
+    Regions,
 }
 
 impl Noise {
@@ -265,6 +304,8 @@ impl Profile {
             Timing::Table(m) => Model::boxed(m.clone(), self),
             Timing::Roofline(m) => Model::boxed(Timed::new(m), self),
             Timing::Polynomial(m) => Model::boxed(ReplicaPolynomial::new(m, kv_capacity_tokens)?, self),
+            Timing::Piecewise(m) => Model::boxed(m.clone(), self),
+            Timing::StaticBatch(m) => Model::boxed(m.clone(), self),
         })
     }
 
@@ -298,6 +339,8 @@ impl Profile {
             Timing::Table(m) => m.check(),
             Timing::Roofline(m) => m.check(),
             Timing::Polynomial(m) => m.check(),
+            Timing::Piecewise(m) => m.check(),
+            Timing::StaticBatch(m) => m.check(),
         }
     }
 }

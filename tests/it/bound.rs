@@ -19,10 +19,10 @@ fn coefficient(draw: &mut Stream, largest: f64) -> f64 {
     if draw.below(6) == 0 { 0.0 } else { largest * libm::pow(10.0, -4.0 * draw.uniform()) * draw.uniform() }
 }
 
-/// A profile of one of the four kinds with random numbers.
+/// A profile of one of the kinds with random numbers.
 fn profile(draw: &mut Stream) -> Profile {
     let c = |draw: &mut Stream, largest| coefficient(draw, largest);
-    let timing = match draw.below(4) {
+    let timing = match draw.below(6) {
         0 => format!(
             "[timing.linear]\nstep_s={}\nprefill_token_s={}\ndecode_s={}\ncontext_token_s={}\nprefill_pair_s={}",
             1e-4 + c(draw, 1e-2),
@@ -33,6 +33,8 @@ fn profile(draw: &mut Stream) -> Profile {
         ),
         1 => polynomial(draw),
         2 => roofline(draw),
+        3 => piecewise(draw),
+        4 => static_batch(draw),
         _ => table(draw),
     };
     let head = "schema=1\nname=\"p\"\ndescription=\"\"\n[provenance]\nwho=\"\"\ndevice=\"\"\nsoftware=\"\"\n\
@@ -82,6 +84,36 @@ fn roofline(draw: &mut Stream) -> String {
     text
 }
 
+/// A curve with cliffs, dips and plateaus.
+fn piecewise(draw: &mut Stream) -> String {
+    let mut rows = vec![between(draw, 1, 3)];
+    for _ in 0..draw.below(8) {
+        rows.push(rows[rows.len() - 1] + between(draw, 1, 200));
+    }
+    let step_s: Vec<f64> = rows.iter().map(|_| 1e-4 + coefficient(draw, 1e-2)).collect();
+    let mut c = |largest| coefficient(draw, largest);
+    format!(
+        "[timing.piecewise]\nrows={rows:?}\nstep_s={step_s:?}\nrequest_s={}\ncontext_token_s={}\nprefill_pair_s={}",
+        c(1e-3),
+        c(1e-4),
+        c(1e-5)
+    )
+}
+
+fn static_batch(draw: &mut Stream) -> String {
+    let mut c = |largest| coefficient(draw, largest);
+    format!(
+        "[timing.static-batch]\nprefill_s={}\nprefill_token_s={}\nprefill_square_s={}\ndecode_s={}\n\
+         decode_row_s={}\ndecode_context_s={}",
+        1e-4 + c(1e-2),
+        c(1e-3),
+        c(1e-5),
+        1e-4 + c(1e-2),
+        c(1e-3),
+        c(1e-5)
+    )
+}
+
 fn table(draw: &mut Stream) -> String {
     let mut cell = || (1..=2).map(|_| 1e-3 + coefficient(draw, 1e-2)).collect::<Vec<f64>>();
     let step_s: Vec<Vec<Vec<f64>>> = (0..3).map(|_| vec![cell(), cell()]).collect();
@@ -128,7 +160,9 @@ fn no_step_is_shorter_than_a_minorant() {
                 continue;
             }
             let context_sum = if decodes > 0 { between(&mut draw, decodes, 1000 * decodes) } else { 0 };
-            let shape = StepShape { prefill: &chunks, decodes, context_sum, ..StepShape::default() };
+            let context_max = between(&mut draw, context_sum.div_ceil(decodes.max(1)), context_sum);
+            let shape =
+                StepShape { prefill: &chunks, decodes, context_sum, context_max, ..StepShape::default() };
             let took = model.step(&shape).unwrap().as_secs();
             for m in &minorants {
                 let least = least_s(m, &shape);

@@ -1,5 +1,7 @@
-//! Calibration: plans, measurements, and what the command makes of them.
+//! Calibration: plans, measurements, fits, and what the commands make of them.
 
+mod command;
+mod fit;
 #[cfg(feature = "nn")]
 mod measure;
 mod plan;

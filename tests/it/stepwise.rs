@@ -12,7 +12,8 @@ use foretoken::workload::{ClassId, Request};
 
 /// Steps of uneven length, so that times never agree by accident.
 fn uneven(shape: &StepShape<'_>) -> u64 {
-    1000 + 37 * shape.prefill_tokens() + 11 * shape.decodes + shape.context_sum % 7
+    let contexts = shape.context_sum % 7 + shape.context_max % 5 + (shape.context_squares % 3) as u64;
+    1000 + 37 * shape.prefill_tokens() + 11 * shape.decodes + contexts
 }
 
 /// A random small world in which memory, seats and tokens are often short.

@@ -4,7 +4,7 @@ pub use foretoken::engine::Recording as Seen;
 use foretoken::engine::{self, ClusterConfig, EngineConfig, KvConfig, Preset};
 use foretoken::error::Result;
 use foretoken::ids::{ReplicaId, RequestId};
-use foretoken::latency::{LatencyModel, StepShape};
+use foretoken::latency::{LatencyModel, Needs, StepShape};
 use foretoken::predict::{LengthSample, PredictionConfig, PredictorConfig};
 use foretoken::record::RunTotals;
 use foretoken::scheduler::{Params, Registry, Scheduler};
@@ -48,6 +48,10 @@ pub struct Fn<F>(pub F);
 impl<F: FnMut(&StepShape<'_>) -> u64 + Send> LatencyModel for Fn<F> {
     fn step(&mut self, shape: &StepShape<'_>) -> Result<Span> {
         Ok(Span((self.0)(shape)))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { max: true, squares: true, ..Needs::default() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `foretoken profile roofline`: an analytic profile from a model configuration and a data sheet.
 
+use super::write;
 use crate::cli::{Console, Format};
 use crate::error::{Error, Place, Result};
 use crate::latency::{Dtype, Hardware, ModelShape, Origin, Profile, Serving};
@@ -93,19 +94,4 @@ fn print(profile: &Profile, text: &str, console: &Console) -> Result<()> {
             Err(Error::Usage("a profile has no CSV form; use --format table (TOML) or --format json".into()))
         }
     }
-}
-
-/// Writes aside, then renames, so that no half-written profile is ever seen.
-fn write(path: &Path, text: &str, overwrite: bool) -> Result<()> {
-    if path.exists() && !overwrite {
-        return Err(Error::input(Place::file(path), "the file exists", "choose another, or add --overwrite"));
-    }
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(format!(".{}.tmp", std::process::id()));
-    let aside = PathBuf::from(aside);
-    let written = std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, path));
-    written.map_err(|e| {
-        let _ = std::fs::remove_file(&aside);
-        Error::io(path, e)
-    })
 }

@@ -59,7 +59,8 @@ fn steps(model: &mut dyn LatencyModel) -> Vec<Row> {
             let chunk = [Chunk::of_prompt(0, new)];
             let prefill = if new > 0 { &chunk[..] } else { &[] };
             let context_sum = decodes * context_tokens;
-            let shape = StepShape { prefill, decodes, context_sum, ..StepShape::default() };
+            let context_max = context_tokens;
+            let shape = StepShape { prefill, decodes, context_sum, context_max, ..StepShape::default() };
             let took = model.step(&shape).map_err(|e| e.to_string());
             Row { prefill_tokens: new, decodes, context_tokens, took, in_domain: model.in_domain(&shape) }
         })

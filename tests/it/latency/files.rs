@@ -127,6 +127,20 @@ fn tables_and_rooflines_are_checked_key_by_key() {
         (table("[0, 5]", "[[[1]]]"), "line 17, key timing.table.step_s", "2 x 1 x 1"),
         (table("[0, 5]", "[[[1]], [[-1]]]"), "line 17, key timing.table.step_s", "-1"),
     ];
+    let curve = |rows: &str, times: &str| {
+        error_of(&format!("{head}[timing.piecewise]\nrows = {rows}\nstep_s = {times}\n"))
+    };
+    let curves = [
+        (curve("[2, 1]", "[1, 1]"), "line 13, key timing.piecewise.rows", "increasing"),
+        (curve("[]", "[]"), "line 13, key timing.piecewise.rows", "increasing"),
+        (curve("[1, 2]", "[1]"), "line 14, key timing.piecewise.step_s", "2 knots and 1 times"),
+        (curve("[1]", "[nan]"), "line 14, key timing.piecewise.step_s", "NaN"),
+        (
+            error_of(&format!("{head}[timing.static-batch]\nprefill_s = 1\n")),
+            "static-batch.decode_s",
+            "add it",
+        ),
+    ];
     let mixtral = shipped::PROFILES.iter().find(|(n, _)| *n == "mixtral-8x7b-h100-tp2").unwrap().1;
     let roofline = |from: &str, to: &str| error_of(&mixtral.replacen(from, to, 1));
     let more = [
@@ -140,7 +154,7 @@ fn tables_and_rooflines_are_checked_key_by_key() {
         (roofline("step_latency_s = 0", "step_latency_s = -0"), "all_reduce.step_latency_s", ">= 0"),
         (roofline("head_bytes = 131072000.0", "head_bytes = inf"), "timing.roofline.head_bytes", "inf"),
     ];
-    for (error, place, rest) in cases.into_iter().chain(more) {
+    for (error, place, rest) in cases.into_iter().chain(curves).chain(more) {
         assert!(error.contains(place) && error.contains(rest), "wanted `{place}` and `{rest}`: {error}");
     }
 }

@@ -93,6 +93,44 @@ fn tables_refuse_or_clamp_what_lies_outside() {
     assert!(!clamped.in_domain(&shape(&[], 9, 5_000)));
 }
 
+#[test]
+fn a_curve_over_packed_rows_has_cliff_plateau_and_tail() {
+    let p = profile(
+        "[timing.piecewise]\nrows = [1, 2, 10, 20]\nstep_s = [1.0, 4.0, 4.8, 6.8]\nrequest_s = 0.1\n\
+         context_token_s = 0.01\nprefill_pair_s = 0.001\n",
+    );
+    let mut model = p.model(0).unwrap();
+    let mut seconds =
+        |chunks: &[Chunk], decodes, context| model.step(&shape(chunks, decodes, context)).unwrap().as_secs();
+    let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} against {b}");
+    near(seconds(&[], 1, 50), 1.0 + 0.1 + 0.5);
+    near(seconds(&[], 2, 0), 4.0 + 0.2);
+    near(seconds(&[], 6, 0), 4.4 + 0.6);
+    // 12 prefill tokens in two chunks and 3 decodes: 15 packed rows of 5 requests, 8·(4 + 4) + 4·2 pairs.
+    let chunks = [Chunk::of_prompt(4, 8), Chunk::of_prompt(0, 4)];
+    near(seconds(&chunks, 3, 30), 5.8 + 0.5 + 0.3 + 0.072);
+    // Beyond the last knot, 0.2 s a row.
+    near(seconds(&[], 30, 0), 8.8 + 3.0);
+    let falling = "[timing.piecewise]\nrows = [2, 4]\nstep_s = [3.0, 1.0]\n";
+    let mut falling = profile(falling).model(0).unwrap();
+    let took = [1, 2, 3, 4, 9].map(|n| falling.step(&shape(&[], n, 0)).unwrap().as_secs());
+    assert_eq!(took, [3.0, 3.0, 2.0, 1.0, 1.0]);
+}
+
+#[test]
+fn a_static_batch_pays_for_its_padding() {
+    let p = profile(
+        "[timing.static-batch]\nprefill_s = 1.0\nprefill_token_s = 0.1\nprefill_square_s = 0.001\n\
+         decode_s = 2.0\ndecode_row_s = 0.2\ndecode_context_s = 0.01\n",
+    );
+    let mut model = p.model(0).unwrap();
+    assert!(model.needs().max);
+    let chunks = [Chunk::of_prompt(0, 10), Chunk::of_prompt(0, 30), Chunk::of_prompt(0, 5)];
+    assert_eq!(model.step(&shape(&chunks, 0, 0)).unwrap().as_secs(), 1.0 + 9.0 + 2.7);
+    let decodes = StepShape { context_max: 40, ..shape(&[], 4, 70) };
+    assert_eq!(model.step(&decodes).unwrap().as_secs(), 2.0 + 0.8 + 1.6);
+}
+
 /// The rule of Dynamo's default timing, as its publication reads: averages first.
 fn dynamo_ns(chunks: &[Chunk], decodes: u64, context_sum: u64, capacity: u64) -> u64 {
     let mut total = 0;
