@@ -17,6 +17,7 @@ pub mod engine;
 pub mod error;
 pub mod gallery;
 pub mod ids;
+pub mod in_the_loop;
 pub mod kv;
 pub mod latency;
 pub mod length;

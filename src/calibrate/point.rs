@@ -74,12 +74,12 @@ impl Point {
             self.decode.iter().map(|g| u64::from(g.rows) * f(u64::from(g.context))).sum()
         };
         StepShape {
-            step: 0,
             prefill: chunks,
             decodes: sum(|_| 1),
             context_sum: sum(|c| c),
             context_max: self.decode.iter().map(|g| u64::from(g.context)).max().unwrap_or(0),
             context_squares: u128::from(sum(|c| c * c)),
+            ..StepShape::default()
         }
     }
 

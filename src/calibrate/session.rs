@@ -1,6 +1,7 @@
 //! What was measured on what: the file beside the samples.
 
 use crate::error::{Error, Place, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use std::path::Path;
 pub const SCHEMA: u32 = 1;
 
 /// The clock that durations are read from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Clock {
     /// Time on the wall.

@@ -17,11 +17,17 @@ use std::path::PathBuf;
 pub struct VerifyArgs {
     /// Result directory.
     dir: PathBuf,
+    /// Runs on hardware: replay the step times that were recorded.
+    #[arg(long)]
+    recorded: bool,
 }
 
 /// Runs `foretoken verify`: exit code 1 if anything differs.
 pub fn verify(args: &VerifyArgs, registry: &Registry, console: &Console) -> Result<()> {
-    let verified = replay::verify(&args.dir, registry)?;
+    let verified = match args.recorded {
+        true => replay::verify_recorded(&args.dir, registry)?,
+        false => replay::verify(&args.dir, registry)?,
+    };
     let row = |v: &replay::Verdict| {
         let digest = if v.stored == v.repeated { "ok" } else { "differs" };
         let proved = v.proved_mean_e2e_s.map(|s| format!("{s:.6}"));

@@ -7,7 +7,7 @@ use super::scenario::{ScenarioArgs, stem};
 use crate::error::{Error, Result};
 use crate::record::TableFormat;
 use crate::replay::{self, Options, Outputs, Progress, Replayed};
-use crate::scenario::{Scenario, resolve};
+use crate::scenario::{HardwareConfig, Scenario, resolve};
 use crate::scheduler::Registry;
 use crate::time::SimTime;
 use serde_json::json;
@@ -28,6 +28,13 @@ use toml::Value;
 pub struct Args {
     #[command(flatten)]
     scenario: ScenarioArgs,
+    /// Run on a device of this machine instead of a profile: candle-cpu, candle-cuda, tch-cpu, tch-cuda. More with
+    /// --set hardware.slots=8 and the other keys of [hardware].
+    #[arg(long, value_name = "BACKEND")]
+    hardware: Option<String>,
+    /// The model to run there: tiny, llama-15m, t5-base, ..., or a .toml file.
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
     /// Offered loads, requests/s, comma-separated: every scheduler runs at each, for a figure.
     #[arg(long, value_delimiter = ',')]
     rates: Vec<f64>,
@@ -75,6 +82,9 @@ struct OutArgs {
 /// Runs `foretoken replay`.
 pub fn run(args: &Args, registry: &Registry, console: &Console) -> Result<()> {
     let scenario = args.scenario(registry, console)?;
+    if let Some(hardware) = &scenario.hardware {
+        ready(hardware, args.out.threads)?;
+    }
     let threads = args.out.threads.map_or(0, usize::from);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|e| Error::Usage(format!("--threads: {e}")))?;
@@ -87,7 +97,9 @@ pub fn run(args: &Args, registry: &Registry, console: &Console) -> Result<()> {
     let progress = Arc::new(Progress::default());
     super::progress::stop_on_interrupt(&progress)?;
     let bar = Bar::start(console, &progress);
-    let replayed = pool.install(|| replay::replay(&scenario, registry, &out, &options, &progress));
+    let replay = || replay::replay(&scenario, registry, &out, &options, &progress);
+    // Inside the pool a tensor library would compute with its threads.
+    let replayed = if scenario.hardware.is_some() { replay() } else { pool.install(replay) };
     drop(bar);
     let replayed = replayed?;
     for remark in &replayed.remarks {
@@ -96,6 +108,21 @@ pub fn run(args: &Args, registry: &Registry, console: &Console) -> Result<()> {
     show(&replayed, console)?;
     let done = if replayed.unchanged { "unchanged; digests agree" } else { "written" };
     console.talk(&format!("{}: {done}", out.display()));
+    Ok(())
+}
+
+/// Makes ready for runs on a device: its threads are those that the scenario says.
+fn ready(hardware: &HardwareConfig, threads: Option<u16>) -> Result<()> {
+    if threads.is_some() {
+        let what = "--threads is for independent runs, and a device runs one at a time";
+        return Err(Error::Usage(format!("{what}; for threads that compute, use --set hardware.threads=N")));
+    }
+    #[cfg(feature = "nn")]
+    if hardware.backend.is_cpu() {
+        super::threads::pin(hardware.threads as usize)?;
+    }
+    #[cfg(not(feature = "nn"))]
+    let _ = hardware;
     Ok(())
 }
 
@@ -112,6 +139,10 @@ impl Args {
         if !self.rates.is_empty() {
             let rates = self.rates.iter().map(|&r| Value::Float(r)).collect();
             layers.set.insert(0, ("load.rates_rps".into(), Value::Array(rates)));
+        }
+        let device = [("hardware.backend", &self.hardware), ("hardware.model", &self.model)];
+        for (path, value) in device.into_iter().filter_map(|(path, value)| Some((path, value.clone()?))) {
+            layers.set.insert(0, (path.into(), Value::String(value)));
         }
         let mut scenario = resolve(&layers)?;
         if !layers.mention("workload.arrivals")?

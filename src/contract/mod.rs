@@ -10,6 +10,7 @@ mod world;
 use crate::engine::Preset;
 use crate::error::{Error, Result};
 use crate::ids::RequestId;
+use crate::latency::LatencyModel;
 use crate::length::Belief;
 use crate::scheduler::{Crowd, Entry, Noted, Params, Registry, Scheduler, Waiting};
 use crate::time::SimTime;
@@ -53,6 +54,23 @@ pub struct Report {
 /// # Errors
 /// [`Error::Scheduler`] with scheduler, request, rule and world of the first breach; wrong parameters.
 pub fn check(entry: &Entry, params: &Params) -> Result<Report> {
+    examine(entry, params, WORLDS, None)
+}
+
+/// The same in `worlds` worlds whose steps a device executes: `open` puts it in the loop. A world's first run is on
+/// the device; the runs that must give the same events take the step times that it measured. Worlds are of one
+/// replica, at most 16 requests at a time, and at most 312 tokens each.
+///
+/// # Errors
+/// Those of [`check`], and the device's.
+pub fn check_on(entry: &Entry, params: &Params, worlds: u64, open: &Open<'_>) -> Result<Report> {
+    examine(entry, params, worlds, Some(open))
+}
+
+/// Puts a device in the loop.
+pub type Open<'a> = dyn Fn() -> Result<Box<dyn LatencyModel>> + 'a;
+
+fn examine(entry: &Entry, params: &Params, worlds: u64, device: Option<&Open<'_>>) -> Result<Report> {
     let make = |seed| Registry::from(*entry).make(entry.name, params, seed);
     let mut presets = Preset::ALL.to_vec();
     let probe = make(0)?;
@@ -60,15 +78,28 @@ pub fn check(entry: &Entry, params: &Params) -> Result<Report> {
         presets.retain(|p| *p != Preset::Static);
     }
     let kinds = beliefs(entry, probe.as_ref())?;
-    let mut report = Report { scheduler: entry.name.into(), worlds: WORLDS, ..Report::default() };
-    for seed in 0..WORLDS {
-        let world = World::random(seed, &presets);
+    let mut report = Report { scheduler: entry.name.into(), worlds, ..Report::default() };
+    for seed in 0..worlds {
+        let mut world = World::random(seed, &presets);
         let kind = kinds[(seed % kinds.len() as u64) as usize];
-        let run = |way: Way, kind: Kind| rules::run(&world, entry.name, &make, way, kind, seed);
-        let first = run(Way::Quiet, kind).map_err(|e| in_world(e, seed))?;
+        if device.is_some() {
+            world.cluster.replicas = 1;
+        }
+        let run = |way: Way, kind: Kind, model: &rules::MakeModel<'_>| {
+            rules::run(&world, entry.name, &make, way, kind, seed, model).map_err(|e| in_world(e, seed))
+        };
+        let first = match device {
+            Some(open) => run(Way::Quiet, kind, &|_| open())?,
+            None => run(Way::Quiet, kind, &rules::uneven)?,
+        };
+        let recorded = first.recorded(&world);
+        let again = |way: Way, kind: Kind| match device {
+            Some(_) => run(way, kind, &|_| Ok(Box::new(recorded.clone()))),
+            None => run(way, kind, &rules::uneven),
+        };
         rules::keeps(&world, &first).map_err(|(id, rule)| breach(entry, seed, id, &rule))?;
         let same = |way: Way, kind: Kind, rule: &str| {
-            let again = run(way, kind).map_err(|e| in_world(e, seed))?;
+            let again = again(way, kind)?;
             match again.totals.digest == first.totals.digest {
                 true => Ok(()),
                 false => Err(breach(entry, seed, rules::first_difference(&first, &again), rule)),

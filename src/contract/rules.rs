@@ -3,8 +3,8 @@
 use super::world::{Kind, World};
 use crate::engine::{self, Recording, StepKind};
 use crate::error::Result;
-use crate::ids::RequestId;
-use crate::latency::{LatencyModel, StepShape};
+use crate::ids::{ReplicaId, RequestId};
+use crate::latency::{LatencyModel, Recorded, StepShape};
 use crate::predict::PredictionConfig;
 use crate::record::{Event, EventKind, RequestRecord, RunTotals, Status, StepRecord};
 use crate::scheduler::{Admit, Budget, Evict, Notice, Order, Rank, Scheduler, Shortage, View, Waiting, Wake};
@@ -39,6 +39,7 @@ pub(super) fn run(
     way: Way,
     kind: Kind,
     seed: u64,
+    model: &MakeModel<'_>,
 ) -> Result<Outcome> {
     let at_once = PredictionConfig::default();
     let setup = engine::Setup {
@@ -52,7 +53,7 @@ pub(super) fn run(
             _ => make(seed),
         },
         profile_name: "contract",
-        model: &|_| Ok(Box::new(Uneven)),
+        model,
         prediction: if make(seed)?.serves_unpredicted() { &world.prediction } else { &at_once },
         stepwise: way == Way::Stepwise,
         horizon: None,
@@ -146,6 +147,22 @@ fn tokens_add_up(world: &World, run: &Outcome) -> std::result::Result<(), Broken
 pub(super) fn first_difference(a: &Outcome, b: &Outcome) -> Option<RequestId> {
     let differ = a.events.iter().zip(&b.events).find(|(x, y)| x != y);
     differ.map(|(x, _)| x.request)
+}
+
+/// Makes the latency model of a replica.
+pub(super) type MakeModel<'a> = dyn Fn(ReplicaId) -> Result<Box<dyn LatencyModel>> + 'a;
+
+/// Makes [`Uneven`].
+pub(super) fn uneven(_: ReplicaId) -> Result<Box<dyn LatencyModel>> {
+    Ok(Box::new(Uneven))
+}
+
+impl Outcome {
+    /// What its steps took, for worlds of one replica.
+    pub fn recorded(&self, world: &World) -> Recorded {
+        let overhead = Span::from_secs(world.engine.host_overhead_s).unwrap_or_default();
+        Recorded::new(self.steps.iter().map(|s| Span(s.duration.0 - overhead.0)).collect::<Vec<_>>())
+    }
 }
 
 /// Step times that never agree by accident.

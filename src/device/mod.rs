@@ -4,12 +4,14 @@
 #![allow(clippy::disallowed_methods, reason = "a stopwatch reads clocks")]
 
 mod conditions;
+mod executor;
 mod journal;
 mod measure;
 mod scout;
 mod stage;
 
 pub use conditions::{Gauges, active_w, cpu_name, idle_w, load};
+pub use executor::StoppedWall;
 pub use journal::{Asked, Head, Journal, Left};
 pub use measure::{MeasureOptions, Progress, measure};
 pub use scout::{Scouted, scout};

@@ -137,7 +137,7 @@ impl<'a> Cluster<'a> {
                 scheduler_name: setup.scheduler_name.into(),
                 predicts_again: setup.prediction.after_preemption == AfterPreemption::Again,
                 needs: model.needs(),
-                pure_model: model.is_pure(),
+                pure_model: model.is_pure() && !model.needs().rows,
                 model,
                 profile_name: setup.profile_name.into(),
                 dirty: false,
@@ -336,7 +336,10 @@ impl<'a> Cluster<'a> {
     /// The run is over: whoever is still inside is unfinished.
     fn close(&mut self, world: &mut World<'_>) -> Result<()> {
         let ran_out = self.setup.horizon.is_none_or(|h| self.now < h);
-        for replica in &self.replicas {
+        for replica in &mut self.replicas {
+            for i in 0..replica.core.running.len() {
+                replica.released(replica.core.running[i]);
+            }
             let core = &replica.core;
             if ran_out && let Some(slot) = core.queue.head().or_else(|| core.running.first().copied()) {
                 return Err(replica.broken(Some(slot), "it waits, no step is taken, and no wake-up is set"));

@@ -4,7 +4,7 @@ use super::config::{Gate, StepKind, VictimRule};
 use super::live::{Slot, State, World};
 use super::replica::{Allowance, Core, Replica, Row};
 use crate::error::{Error, Result};
-use crate::latency::{Chunk, StepShape};
+use crate::latency::{Chunk, Row as Offered, StepShape, Work};
 use crate::record::{EventKind, StepRecord};
 use crate::scheduler::{Admit, Budget, Evict, How, Notice, Requeue, Shortage, View};
 use crate::time::{MaybeTime, SimTime};
@@ -122,6 +122,7 @@ impl Replica {
         if evict.requeue == Requeue::Back {
             live.queued_at = now;
         }
+        self.released(slot);
         self.scheduler.notice(&Notice::Evicted(self.core.waiting_view(slot), evict.how));
         if self.predicts_again && self.core.slab.get(slot).ticket == 0 {
             self.core.forget(slot);
@@ -368,7 +369,12 @@ impl Replica {
                 });
             }
         }
+        if self.needs.rows {
+            core.offer();
+        }
         let shape = StepShape {
+            start: now,
+            by_request: &core.offered,
             step: core.sums.steps,
             prefill: &core.chunks,
             decodes: core.batch.members() + singles + core.padded,
@@ -499,6 +505,34 @@ impl Core {
             VictimRule::WorstPriority => worst(|v| (v.priority, v.arrival)),
         };
         Evict { id: self.slab.get(slot).visible.id, how: self.engine.shortfall, requeue: self.engine.requeue }
+    }
+
+    /// Lists the step in flight request by request, in order of seats.
+    fn offer(&mut self) {
+        self.offered.clear();
+        let mut rows = self.rows.iter().peekable();
+        for &slot in &self.running {
+            let live = self.slab.get(slot);
+            let (kv_tokens, _) = self.progress(slot);
+            let (work, new) = match live.state {
+                State::Uniform => (Work::Decode, 1),
+                State::Padded => (Work::Padding, 1),
+                _ => match rows.next_if(|row| row.slot == slot) {
+                    Some(row) if row.decode => (Work::Decode, 1),
+                    Some(row) => (Work::Prefill, row.tokens),
+                    None => continue,
+                },
+            };
+            let emits = match work {
+                Work::Prefill => kv_tokens + u64::from(new) == live.known(),
+                Work::Decode => true,
+                Work::Padding => false,
+            };
+            let (request, prompt_tokens) = (live.visible.id, live.visible.prompt_tokens);
+            let context = kv_tokens as u32;
+            self.offered.push(Offered { request, work, prompt_tokens, context, new, emits });
+        }
+        debug_assert!(rows.next().is_none(), "rows are in order of seats");
     }
 
     /// Largest context of the rows that decode, and of those that are padding: what they ended at. Only models

@@ -39,6 +39,8 @@ impl Replica {
         let mut duration = core.duration;
         let mut steps = 0;
         let mut planned = None;
+        // Only what changes from step to step is set in the loop.
+        let mut shape = StepShape { decodes, ..StepShape::default() };
         while steps < most && end < limit {
             // Deliver the step in flight.
             world.log.itl.add(duration.0, members);
@@ -56,14 +58,14 @@ impl Replica {
                 break;
             }
             free -= new_blocks;
-            let shape = StepShape {
-                step: core.sums.steps + steps,
-                prefill: &[],
-                decodes,
-                context_sum: context_sum + core.padded_context,
-                context_max: if self.needs.max { longest.max(longest_padded) } else { 0 },
-                context_squares: if self.needs.squares { squares + core.padded_squares } else { 0 },
-            };
+            shape.step = core.sums.steps + steps;
+            shape.context_sum = context_sum + core.padded_context;
+            if self.needs.squares {
+                shape.context_squares = squares + core.padded_squares;
+            }
+            if self.needs.max {
+                shape.context_max = longest.max(longest_padded);
+            }
             let took =
                 self.model.step(&shape).map_err(|e| e.at_step(&self.profile_name, core.id.0, shape.step))?;
             duration = took + core.overhead;

@@ -7,7 +7,7 @@ use super::queue::Queue;
 use crate::error::{Error, Result};
 use crate::ids::ReplicaId;
 use crate::kv::BlockPool;
-use crate::latency::{Chunk, LatencyModel, Needs, StepShape};
+use crate::latency::{self, Chunk, LatencyModel, Needs, StepShape};
 use crate::length::Belief;
 use crate::record::{Event, EventKind, IntervalCounts, Status};
 use crate::scheduler::{Crowd, How, KvView, Noted, Notice, Running, Scheduler, ViewSource, Waiting};
@@ -81,6 +81,8 @@ pub(super) struct Core {
     /// The step in flight.
     pub rows: Vec<Row>,
     pub chunks: Vec<Chunk>,
+    /// The same by request, for models that ask.
+    pub offered: Vec<latency::Row>,
     pub duration: Span,
     pub next_seat: u64,
     pub sums: Sums,
@@ -168,6 +170,7 @@ impl Core {
             fresh: Vec::new(),
             rows: Vec::new(),
             chunks: Vec::new(),
+            offered: Vec::new(),
             duration: Span::ZERO,
             next_seat: 0,
             sums: Sums::default(),
@@ -377,6 +380,13 @@ impl Replica {
             scheduler: self.scheduler_name.clone(),
             request: slot.map_or("-".into(), |s| self.core.slab.get(s).visible.id.to_string()),
             rule: rule.into(),
+        }
+    }
+
+    /// Tells a model that follows requests that one holds no memory any more.
+    pub fn released(&mut self, slot: Slot) {
+        if self.needs.rows {
+            self.model.released(self.core.slab.get(slot).visible.id);
         }
     }
 
@@ -614,7 +624,8 @@ impl Replica {
         } else {
             core.pool.give(core.held(kv_tokens));
             Core::unseat(&core.slab, &mut core.running, slot);
-            core.slab.release(slot);
+            self.released(slot);
+            self.core.slab.release(slot);
         }
         world.source.left(id, now, Outcome::Completed);
         Ok(())
@@ -622,12 +633,14 @@ impl Replica {
 
     /// The whole lock-step batch is done: seats and memory are free again.
     fn disband(&mut self, _now: SimTime) -> Result<()> {
-        let core = &mut self.core;
-        for slot in std::mem::take(&mut core.running) {
+        for slot in std::mem::take(&mut self.core.running) {
+            self.released(slot);
+            let core = &mut self.core;
             let held = core.held(core.slab.get(slot).kv_tokens);
             core.pool.give(held);
             core.slab.release(slot);
         }
+        let core = &mut self.core;
         (core.padded, core.padded_context, core.padded_squares) = (0, 0, 0);
         Ok(())
     }

@@ -15,6 +15,7 @@ mod noise;
 mod piecewise;
 mod polynomial;
 mod profile;
+mod recorded;
 mod roofline;
 mod shape;
 pub mod shipped;
@@ -31,6 +32,7 @@ pub use noise::Draws;
 pub use piecewise::Piecewise;
 pub use polynomial::Polynomial;
 pub use profile::{Domain, How, Kv, Noise, NoiseKind, Power, Profile, Provenance, Region, SCHEMA, Timing};
+pub use recorded::Recorded;
 pub use roofline::{AllReduce, Experts, Roofline};
 pub use shape::{Attention, Grouped, Latent, ModelShape, Moe};
 pub use source::Source;
@@ -39,7 +41,8 @@ pub(crate) use static_batch::padded as static_batch_padding;
 pub use table::{Outside, Table};
 
 use crate::error::Result;
-use crate::time::Span;
+use crate::ids::RequestId;
+use crate::time::{SimTime, Span};
 
 /// A prefill chunk of one request: `new` tokens on top of `context` tokens already in KV.
 ///
@@ -63,6 +66,34 @@ impl Chunk {
     }
 }
 
+/// What a step does for one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Computes tokens whose values are known: prompt, or outputs again after a preemption.
+    Prefill,
+    /// Computes its latest output token.
+    Decode,
+    /// Nothing: it is done, and keeps its seat until the whole lock-step batch is.
+    Padding,
+}
+
+/// One request's part in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Whose.
+    pub request: RequestId,
+    /// What is done.
+    pub work: Work,
+    /// Length of its prompt, tokens.
+    pub prompt_tokens: u32,
+    /// Its tokens in KV before the step.
+    pub context: u32,
+    /// Tokens computed in the step.
+    pub new: u32,
+    /// Whether the step yields an output token of it.
+    pub emits: bool,
+}
+
 /// What one step computes. Contexts of decodes count every token attended to, the new one included
 /// (prompt + generated so far); all sums are exact.
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,6 +110,10 @@ pub struct StepShape<'a> {
     pub context_max: u64,
     /// Sum of squared decode contexts; 0 unless [`Needs::squares`] asks for it.
     pub context_squares: u128,
+    /// When the step begins; 0 unless [`Needs::rows`] asks for it.
+    pub start: SimTime,
+    /// The step request by request, in order of seats; empty unless [`Needs::rows`] asks for it.
+    pub by_request: &'a [Row],
 }
 
 impl StepShape<'_> {
@@ -105,6 +140,8 @@ pub struct Needs {
     pub max: bool,
     /// `context_squares`.
     pub squares: bool,
+    /// `start` and `by_request`, and [`LatencyModel::released`] is to be told. Switches quiet stretches off.
+    pub rows: bool,
     /// [`LatencyModel::in_domain`] is to be asked: it may say no.
     pub domain: bool,
     /// [`LatencyModel::energy_j`] and [`LatencyModel::at_peak_s`] are to be asked: the device is known.
@@ -128,6 +165,12 @@ pub trait LatencyModel: Send {
     /// measures a device says no and is asked for every step one by one.
     fn is_pure(&self) -> bool {
         true
+    }
+
+    /// `request` holds no KV any more: it is done, or lost its memory and may come back, or the run is over.
+    /// Told where [`Needs::rows`] asks for it, also of requests that no step has computed.
+    fn released(&mut self, request: RequestId) {
+        let _ = request;
     }
 
     /// Affine functions that no step within `limits` is shorter than; none if there is none that is known.

@@ -16,7 +16,7 @@ pub use histogram::LogHistogram;
 pub use percentile::{PercentileConvention, Rank};
 pub use read::RequestTable;
 pub use requests_csv::{Column, Columns, RequestsCsv};
-pub use steps_csv::StepsCsv;
+pub use steps_csv::{StepsCsv, step_durations};
 pub use tables::{TableFile, TableFormat, read_table};
 pub use timeline::{Timeline, Window};
 pub use totals::{IntervalCounts, PredictionTotals, RunTotals};

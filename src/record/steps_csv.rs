@@ -1,9 +1,12 @@
 //! `steps.csv`: one row per step, times in seconds with nanosecond digits.
 
 use std::io::{self, Write};
+use std::path::Path;
 
-use crate::record::StepRecord;
+use crate::error::{Error, Place, Result};
 use crate::record::rows::{Rows, push_secs, push_u64};
+use crate::record::{StepRecord, read_table};
+use crate::time::Span;
 
 const COLUMNS: [&str; 10] = [
     "replica",
@@ -17,6 +20,34 @@ const COLUMNS: [&str; 10] = [
     "waiting",
     "kv_blocks_used",
 ];
+
+/// The columns of a row that tell how long it took.
+#[derive(serde::Deserialize)]
+struct Timed {
+    step: u64,
+    duration_s: f64,
+}
+
+/// How long the steps of a run on one replica took, in order; `path` is its `steps` table, CSV or Parquet.
+///
+/// # Errors
+/// An unreadable file; steps out of order, as with several replicas; what is no duration. With the line.
+pub fn step_durations(path: &Path) -> Result<Vec<Span>> {
+    let table = read_table(path)?;
+    let mut durations = Vec::new();
+    for (i, row) in csv::Reader::from_reader(table.as_slice()).into_deserialize::<Timed>().enumerate() {
+        let wrong = |what: String| {
+            Error::input(Place::file(path).line(i as u64 + 2), what, "the file is damaged: run it again")
+        };
+        let row = row.map_err(|e| wrong(e.to_string()))?;
+        if row.step != i as u64 {
+            return Err(wrong(format!("step {} where step {i} of one replica is to be", row.step)));
+        }
+        let took = Span::from_secs(row.duration_s);
+        durations.push(took.ok_or_else(|| wrong(format!("{} s is no duration", row.duration_s)))?);
+    }
+    Ok(durations)
+}
 
 /// Writes `steps.csv` row by row, as the steps happen.
 pub struct StepsCsv<W: Write> {

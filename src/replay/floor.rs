@@ -84,6 +84,9 @@ pub(super) fn demands(records: &[RequestRecord]) -> Vec<Demand> {
 
 /// Affine functions under the step times of the scenario's profile, whatever noise is drawn.
 pub(super) fn minorants(scenario: &Scenario, inputs: &Inputs) -> Result<Vec<Minorant>> {
+    if inputs.known(scenario)?.is_none() {
+        return Ok(Vec::new());
+    }
     let model = inputs.model(scenario, 0, ReplicaId::default())?;
     Ok(model.minorants(&limits(scenario, inputs).step))
 }

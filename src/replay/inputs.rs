@@ -1,10 +1,11 @@
 //! What all runs of a replay share: the trace, the profile, how much KV memory there is.
 
+use super::timing::Timing;
 use crate::error::{Error, Place, Result};
 use crate::ids::ReplicaId;
 use crate::latency::{Draws, LatencyModel, Profile};
 use crate::predict::LengthSample;
-use crate::scenario::{Scenario, StepNoise, TraceConfig};
+use crate::scenario::{Scenario, TraceConfig};
 use crate::trace::{self, Notes, ReadOptions, Reader, TraceRow};
 use crate::workload::{self, Arrivals, OrInf, PromptLaws, Rows, Scale, Workload};
 use serde::{Deserialize, Serialize};
@@ -116,10 +117,10 @@ fn open(config: &TraceConfig) -> Result<(Reader, ReadOptions)> {
     Ok((trace::open(&config.path, &options)?, options))
 }
 
-/// Trace, profile and memory of a replay.
+/// Trace, step times and memory of a replay.
 pub struct Inputs {
-    /// The latency profile.
-    pub profile: Arc<Profile>,
+    /// Where step times come from.
+    pub timing: Timing,
     /// Usable KV blocks of a replica.
     pub kv_blocks: u64,
     trace: Trace,
@@ -135,10 +136,9 @@ pub fn input_paths(scenario: &Scenario) -> Result<Vec<&Path>> {
         return Err(Error::input(Place::key("trace.path"), "there is no trace", help));
     }
     let mut paths = vec![scenario.trace.path.as_path()];
-    let profile = Path::new(&scenario.profile);
-    if profile.is_file() {
-        paths.push(profile);
-    }
+    let model = scenario.hardware.as_ref().map(|h| &h.model);
+    let files = [Some(&scenario.profile), model].into_iter().flatten().map(Path::new);
+    paths.extend(files.filter(|path| path.is_file()));
     let own = scenario.schedulers.iter().filter_map(|s| s.predictor.as_ref());
     let mut predictions: Vec<&Path> = scenario.predictor.iter().chain(own).filter_map(|p| p.path()).collect();
     predictions.sort();
@@ -156,27 +156,40 @@ impl Inputs {
     pub fn load(scenario: &Scenario, runs: usize) -> Result<Inputs> {
         let needs_sample = scenario.predictor.as_ref().is_some_and(|p| p.needs_sample())
             || scenario.schedulers.iter().any(|s| s.predictor.as_ref().is_some_and(|p| p.needs_sample()));
-        let profile = Arc::new(Profile::load(&scenario.profile)?);
+        let timing = Timing::load(scenario)?;
         let trace = match runs > 1 || needs_sample {
             true => Trace::load(&scenario.trace)?,
             false => Trace::open(&scenario.trace)?,
         };
-        Inputs::with(scenario, trace, profile)
+        Inputs::with(scenario, trace, timing)
     }
 
-    /// The same with trace and profile at hand.
+    /// The same with trace and step times at hand.
     ///
     /// # Errors
     /// A profile without KV capacity when the scenario sets none; a trace without arrival times when the
     /// scenario draws none.
-    pub fn with(scenario: &Scenario, trace: Trace, profile: Arc<Profile>) -> Result<Inputs> {
+    pub fn with(scenario: &Scenario, trace: Trace, timing: Timing) -> Result<Inputs> {
         if matches!(scenario.workload.arrivals, Arrivals::Trace {}) && !trace.has_times {
             let what = format!("{} has no arrival times", scenario.trace.path.display());
             let help = "draw them, e.g. --set workload.arrivals.kind=poisson --set workload.rate_rps=5";
             return Err(Error::input(Place::key("workload.arrivals.kind"), what, help));
         }
-        let kv_blocks = kv_blocks(scenario, &profile)?;
-        Ok(Inputs { profile, kv_blocks, trace })
+        let kv_blocks = kv_blocks(scenario, &timing)?;
+        Ok(Inputs { timing, kv_blocks, trace })
+    }
+
+    /// The same trace and memory, with other step times.
+    pub fn timed_by(&self, timing: Timing) -> Inputs {
+        Inputs { timing, kv_blocks: self.kv_blocks, trace: self.trace.clone() }
+    }
+
+    /// The model by which any step can be asked for beforehand; none for a device.
+    ///
+    /// # Errors
+    /// The profile's.
+    pub fn known(&self, scenario: &Scenario) -> Result<Option<Box<dyn LatencyModel>>> {
+        self.timing.known(self.kv_capacity_tokens(scenario))
     }
 
     /// True lengths, for predictors of stated accuracy.
@@ -214,7 +227,7 @@ impl Inputs {
     /// The latency model of a replica in one replicate, with the noise that `scenario` asks for.
     ///
     /// # Errors
-    /// A profile that does not fit the memory.
+    /// A profile that does not fit the memory; the device's.
     pub fn model(
         &self,
         scenario: &Scenario,
@@ -222,11 +235,11 @@ impl Inputs {
         replica: ReplicaId,
     ) -> Result<Box<dyn LatencyModel>> {
         let capacity = self.kv_capacity_tokens(scenario);
-        let draws = Draws { seed: scenario.seed, replicate, replica: replica.0.into() };
-        match scenario.noise {
-            StepNoise::Profile => self.profile.noisy_model(capacity, draws),
-            StepNoise::Off => self.profile.model(capacity),
-        }
+        self.timing.model(
+            scenario,
+            capacity,
+            Draws { seed: scenario.seed, replicate, replica: replica.0.into() },
+        )
     }
 
     /// Tokens that a replica's KV memory holds.
@@ -283,10 +296,16 @@ impl Drop for Noted {
     }
 }
 
-fn kv_blocks(scenario: &Scenario, profile: &Profile) -> Result<u64> {
+fn kv_blocks(scenario: &Scenario, timing: &Timing) -> Result<u64> {
     if let Some(blocks) = scenario.kv.blocks {
         return Ok(blocks);
     }
+    let profile: &Profile = match timing {
+        Timing::Hardware(config) | Timing::Recorded(config, _) => {
+            return Ok(config.kv_blocks(scenario.kv.block_tokens));
+        }
+        Timing::Profile(profile) => profile,
+    };
     match &profile.kv {
         Some(kv) => Ok((kv.capacity_tokens / u64::from(scenario.kv.block_tokens)).max(1)),
         None => Err(Error::input(

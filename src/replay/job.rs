@@ -120,7 +120,7 @@ impl Job {
             cluster: &scenario.cluster,
             scheduler_name: &config.name,
             scheduler: &|_: ReplicaId| registry.make(&config.name, &config.params, scheduler_seed),
-            profile_name: &inputs.profile.name,
+            profile_name: &inputs.timing.name(),
             model: &|replica: ReplicaId| inputs.model(scenario, replicate, replica),
             prediction,
             stepwise,
@@ -160,7 +160,7 @@ impl Finished {
                 format!(
                     "{:.1}% of the steps lie outside the domain of {}",
                     100.0 * outside,
-                    inputs.profile.name
+                    inputs.timing.name()
                 ),
                 "use a profile made for such batches (`foretoken profile show` tells its domain), or accept it: \
                  --set metrics.max_outside_domain=1",

@@ -58,7 +58,7 @@ impl Job {
         let run = RunRecord {
             scheduler: &label,
             engine: scenario.engine.preset.name(),
-            profile: &inputs.profile.name,
+            profile: &inputs.timing.name(),
             predictor: named.as_deref(),
             requests: &finished.records,
             totals: &finished.totals,
@@ -70,7 +70,7 @@ impl Job {
 
 /// Times alone, without noise, if the profile can tell them for the longest request that completed.
 fn isolated(scenario: &Scenario, inputs: &Inputs, finished: &Finished) -> Result<Option<RefCell<Isolated>>> {
-    let model = inputs.profile.model(inputs.kv_capacity_tokens(scenario))?;
+    let Some(model) = inputs.known(scenario)? else { return Ok(None) };
     let overhead = Span::from_secs(scenario.engine.host_overhead_s).unwrap_or_default();
     let threshold = match u64::from(scenario.engine.long_prefill_threshold) {
         0 => u64::MAX,

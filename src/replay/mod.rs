@@ -6,6 +6,7 @@
 mod figures;
 mod floor;
 mod folder;
+mod hardware;
 mod inputs;
 mod job;
 mod manifest;
@@ -14,13 +15,17 @@ mod reference;
 mod remarks;
 mod rounds;
 mod run;
+mod timing;
 mod verify;
 mod write;
 
 pub use figures::Curves;
 pub use folder::{Staging, hash_file, keep_torn, set_aside, write_hashed};
+#[cfg(feature = "nn")]
+pub use hardware::{model as device_model, open as open_device};
 pub use inputs::{InputFile, Inputs, Trace, draw_arrivals, input_paths};
 pub use job::{Finished, Job, Listeners};
 pub use manifest::{Manifest, Outputs, RunEntry, SCHEMA};
 pub use run::{LEVEL, Options, Progress, Replayed, RunResult, jobs, replay};
-pub use verify::{Verdict, Verified, check_determinism, verify};
+pub use timing::Timing;
+pub use verify::{Verdict, Verified, check_determinism, verify, verify_recorded};

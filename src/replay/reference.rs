@@ -24,7 +24,8 @@ impl References {
     pub fn of(scenario: &Scenario, registry: &Registry) -> Result<References> {
         let mut reference = scenario.clone();
         reference.schedulers.clear();
-        if scenario.schedulers.len() > 1 {
+        // A run on a device takes its time: none is added.
+        if scenario.schedulers.len() > 1 && scenario.hardware.is_none() {
             for name in CLAIRVOYANT {
                 let preempts = registry.make(name, &serde_json::Map::new(), 0)?.preempts();
                 let possible = scenario.engine.step == StepKind::Mixed || !preempts;
@@ -43,7 +44,7 @@ impl References {
     /// Smallest mean E2E latency of any run of each replicate, the references included, seconds; empty
     /// where nothing is compared.
     pub fn best(&self, replay: &Replay<'_>, runs: &[RunResult]) -> Result<Vec<f64>> {
-        if replay.scenario.schedulers.len() < 2 {
+        if replay.scenario.schedulers.len() < 2 || replay.scenario.hardware.is_some() {
             return Ok(Vec::new());
         }
         let own = runs.iter().map(|r| (r.job.replicate, r.summary.latencies.e2e_s.mean));

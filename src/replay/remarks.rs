@@ -2,6 +2,7 @@
 
 use super::inputs::Inputs;
 use super::run::RunResult;
+use super::timing::Timing;
 use crate::scenario::{Scenario, StepNoise};
 use crate::trace::Notes;
 use crate::workload::Counts;
@@ -27,16 +28,18 @@ pub(super) fn of(scenario: &Scenario, inputs: &Inputs, runs: &[RunResult]) -> Ve
     }
     let outside = runs.iter().map(|r| r.summary.out_of_domain_share).fold(0.0, f64::max);
     if outside > 0.0 {
-        let (percent, profile) = (100.0 * outside, &inputs.profile.name);
+        let (percent, profile) = (100.0 * outside, inputs.timing.name());
         remarks.push(format!(
             "{}{percent:.2}% of the steps lie outside of the domain that profile {profile} was made for.",
             up_to(runs)
         ));
     }
-    if scenario.noise == StepNoise::Profile && !inputs.profile.noise.is_calm() {
+    if let (StepNoise::Profile, Timing::Profile(profile)) = (scenario.noise, &inputs.timing)
+        && !profile.noise.is_calm()
+    {
         remarks.push(format!(
             "step times deviate at random, as profile {} says; --set noise=off leaves that out.",
-            inputs.profile.name
+            profile.name
         ));
     }
     if alike(runs) {

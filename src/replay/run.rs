@@ -2,12 +2,13 @@
 
 use super::floor::{self, Found};
 use super::folder::{self, Existing, Staging};
+use super::hardware;
 use super::inputs::{InputFile, Inputs, input_paths};
 use super::job::{Finished, Job, Listeners};
 use super::manifest::{Manifest, Outputs, RunEntry, SCHEMA};
 use super::reference::References;
 use super::{remarks, write};
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::metrics::{Comparison, Contestant, Run, Summary, compare};
 use crate::record::RequestRecord;
 use crate::scenario::Scenario;
@@ -110,6 +111,9 @@ pub fn replay(
     options: &Options,
     progress: &Progress,
 ) -> Result<Replayed> {
+    let mut options = options.clone();
+    // The only record of what a device did.
+    options.outputs.steps |= scenario.hardware.is_some();
     options.outputs.check()?;
     for config in &scenario.schedulers {
         registry.make(&config.name, &config.params, scenario.seed)?;
@@ -118,6 +122,9 @@ pub fn replay(
     let references = References::of(scenario, registry)?;
     let runs = jobs.len() + loads.len() + references.jobs.len();
     progress.runs.store(runs, Ordering::Relaxed);
+    if let Some(config) = &scenario.hardware {
+        hardware::check(config, scenario, registry)?;
+    }
     let files = input_paths(scenario)?.into_iter().map(InputFile::read).collect::<Result<_>>()?;
     let inputs = Inputs::load(scenario, runs)?;
     let mut manifest = Manifest {
@@ -130,10 +137,19 @@ pub fn replay(
         runs: Vec::new(),
     };
     let existing = folder::look(out, &manifest, options.overwrite)?;
+    if let (Existing::Same(_), Some(_)) = (&existing, &scenario.hardware) {
+        let what = "this directory holds a run of the same, and no two runs on hardware are alike";
+        return Err(Error::input(
+            Place::file(out),
+            what,
+            "replace it with --overwrite, or choose another --out",
+        ));
+    }
     let staging = Staging::new(out)?;
-    let replay = Replay { scenario, registry, inputs: &inputs, options, staging: &staging, progress };
+    let replay =
+        Replay { scenario, registry, inputs: &inputs, options: &options, staging: &staging, progress };
     let single = jobs.len() == 1;
-    let runs = jobs.par_iter().map(|job| replay.run(*job, single)).collect::<Result<Vec<_>>>()?;
+    let runs = replay.each(&jobs, |job| replay.run(job, single))?;
     manifest.runs = runs.iter().map(|r| r.entry.clone()).collect();
     let best = references.best(&replay, &runs)?;
     let comparison = (runs.len() > 1).then(|| comparison(scenario, &runs, best)).transpose()?;
@@ -143,7 +159,7 @@ pub fn replay(
         let remarks = remarks::of(scenario, &inputs, &runs);
         return Ok(Replayed { runs, comparison, unchanged: true, remarks });
     }
-    let loads = loads.par_iter().map(|job| replay.measure(*job)).collect::<Result<Vec<_>>>()?;
+    let loads = replay.each(&loads, |job| replay.measure(job))?;
     write::shared(&staging, &mut manifest, comparison.as_ref(), &runs, &loads)?;
     progress.check()?;
     let mut remarks = remarks::of(scenario, &inputs, &runs);
@@ -167,6 +183,14 @@ pub(super) struct Replay<'a> {
 }
 
 impl Replay<'_> {
+    /// Does all of `jobs`: at once, or one after the other where they share a device.
+    fn each<T: Send>(&self, jobs: &[Job], run: impl Fn(Job) -> Result<T> + Sync) -> Result<Vec<T>> {
+        match self.inputs.timing.is_exclusive() {
+            true => jobs.iter().map(|&job| run(job)).collect(),
+            false => jobs.par_iter().map(|&job| run(job)).collect(),
+        }
+    }
+
     /// Runs one job and writes its files.
     fn run(&self, job: Job, single: bool) -> Result<RunResult> {
         let label = job.config(self.scenario).label();
@@ -183,7 +207,7 @@ impl Replay<'_> {
         write::run_files(self, job, &dir, &finished, &summary, &mut files)?;
         if self.options.outputs.certificate {
             let certificate = floor.as_ref().map(Found::certificate);
-            write::certificate(&dir, certificate.as_ref(), &self.inputs.profile.name, &mut files)?;
+            write::certificate(&dir, certificate.as_ref(), &self.inputs.timing.name(), &mut files)?;
         }
         let curves = super::figures::Curves::of(&finished.records);
         let records = if self.scenario.replicates == 1 && !single { finished.records } else { Vec::new() };

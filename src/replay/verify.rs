@@ -5,10 +5,12 @@ use super::floor;
 use super::inputs::{InputFile, Inputs};
 use super::job::{Job, Listeners};
 use super::manifest::{Manifest, RunEntry};
-use crate::error::{Error, Result};
-use crate::record::Event;
+use super::timing::Timing;
+use crate::error::{Error, Place, Result};
+use crate::record::{Event, step_durations};
 use crate::scenario::Scenario;
 use crate::scheduler::Registry;
+use crate::time::Span;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::path::Path;
@@ -48,9 +50,49 @@ impl Verdict {
 /// Repeats every run of `dir`.
 ///
 /// # Errors
-/// No readable manifest; an input that has changed since, by name; a certificate that does not hold.
+/// No readable manifest; an input that has changed since, by name; a certificate that does not hold; runs on
+/// hardware, which nobody can repeat.
 pub fn verify(dir: &Path, registry: &Registry) -> Result<Verified> {
     let manifest = Manifest::read(dir)?;
+    if let Some(hardware) = &manifest.scenario.hardware {
+        let what =
+            format!("{} takes other times in every run, so no digest can be compared", hardware.label());
+        let help = "replay the step times that were recorded: foretoken verify --recorded";
+        return Err(Error::input(Place::file(dir), what, help));
+    }
+    let inputs = Inputs::load(&manifest.scenario, manifest.runs.len())?;
+    repeat(dir, registry, &manifest, &|_| Ok(inputs.timed_by(inputs.timing.clone())))
+}
+
+/// Repeats every run of `dir`, which ran on hardware, with the step times that were recorded.
+///
+/// # Errors
+/// No readable manifest; an input that has changed since, by name; a table of steps that is gone or damaged; runs
+/// on a profile, which need no record.
+pub fn verify_recorded(dir: &Path, registry: &Registry) -> Result<Verified> {
+    let manifest = Manifest::read(dir)?;
+    let Some(hardware) = manifest.scenario.hardware.clone() else {
+        let what = "these runs took their step times from a profile";
+        return Err(Error::input(Place::file(dir), what, "leave out --recorded"));
+    };
+    let inputs = Inputs::load(&manifest.scenario, manifest.runs.len())?;
+    let overhead = Span::from_secs(manifest.scenario.engine.host_overhead_s).unwrap_or_default();
+    let recorded = |entry: &RunEntry| {
+        let path = dir.join(&entry.folder).join(manifest.outputs.tables.file("steps"));
+        let steps = step_durations(&path)?;
+        let own: Vec<Span> = steps.iter().map(|step| Span(step.0.saturating_sub(overhead.0))).collect();
+        Ok(inputs.timed_by(Timing::Recorded(hardware.clone(), own.into())))
+    };
+    repeat(dir, registry, &manifest, &recorded)
+}
+
+/// Repeats every run of `dir` on what `inputs` gives it.
+fn repeat(
+    dir: &Path,
+    registry: &Registry,
+    manifest: &Manifest,
+    inputs: &(dyn Fn(&RunEntry) -> Result<Inputs> + Sync),
+) -> Result<Verified> {
     for input in &manifest.inputs {
         let now = InputFile::read(&input.path)?;
         if now != *input {
@@ -62,8 +104,8 @@ pub fn verify(dir: &Path, registry: &Registry) -> Result<Verified> {
             )));
         }
     }
-    let inputs = Inputs::load(&manifest.scenario, manifest.runs.len())?;
     let check = |entry: &RunEntry| {
+        let inputs = inputs(entry)?;
         let job = Job { scheduler: entry.scheduler, replicate: entry.replicate, rate_rps: None };
         let finished = job.run(&manifest.scenario, &inputs, registry, false, &mut Listeners::default())?;
         let certificate = dir.join(&entry.folder).join("certificate.json");
@@ -88,6 +130,12 @@ pub fn verify(dir: &Path, registry: &Registry) -> Result<Verified> {
 /// # Errors
 /// [`Error::Check`] with the first event that differs, and its neighbours.
 pub fn check_determinism(scenario: &Scenario, registry: &Registry) -> Result<usize> {
+    if scenario.hardware.is_some() {
+        let what = "no two runs on hardware are alike";
+        let help =
+            "check with a profile; a run on hardware can be replayed with `foretoken verify --recorded`";
+        return Err(Error::input(Place::key("hardware"), what, help));
+    }
     let jobs = super::run::jobs(scenario);
     let inputs = Inputs::load(scenario, 2 * jobs.len())?;
     for job in &jobs {

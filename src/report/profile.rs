@@ -40,6 +40,7 @@ impl StepTimes {
             y: self.y.clone(),
             series,
             references: limit.map(reference).into_iter().collect(),
+            numbers: Vec::new(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Scenarios: everything about an experiment, as TOML. Built-in values < file < `--set path=value`.
 
 mod fuzz;
+mod hardware;
 mod keys;
 mod paths;
 mod resolve;
@@ -9,6 +10,7 @@ mod wrong;
 
 #[doc(hidden)]
 pub use fuzz::fuzz_scenario;
+pub use hardware::{Backend, Element, HARDWARE, HardwareConfig, Layout};
 pub use keys::{check_path, is_integer};
 pub use resolve::{Draft, Layers, resolve};
 pub use written::{Braced, braced, predictor, scalar, schedulers, split_outside_brackets};
@@ -44,6 +46,9 @@ pub struct Scenario {
     /// Random deviation of single steps from the profile's durations.
     #[serde(default, skip_serializing_if = "StepNoise::is_profile")]
     pub noise: StepNoise,
+    /// A real model on a device of this machine, which replaces the profile.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hardware: Option<HardwareConfig>,
     /// Where requests come from.
     pub trace: TraceConfig,
     /// What becomes of them on their way in.
@@ -298,6 +303,7 @@ impl Scenario {
             replicates: 1,
             profile: preset.default_profile().into(),
             noise: StepNoise::default(),
+            hardware: None,
             trace: TraceConfig::default(),
             workload: workload::Spec::default(),
             engine: EngineConfig::preset(preset),

@@ -12,6 +12,11 @@ pub(super) fn find(table: &mut Table, scenario: &Path) {
     if let Some(profile) = table.get_mut("profile") {
         found(profile, scenario);
     }
+    for key in ["model", "weights"] {
+        if let Some(path) = table.get_mut("hardware").and_then(|h| h.get_mut(key)) {
+            found(path, scenario);
+        }
+    }
     if let Some(predictor) = table.get_mut("predictor") {
         of_predictor(predictor, scenario);
     }
@@ -34,7 +39,7 @@ fn found(value: &mut Value, scenario: &Path) {
         return;
     }
     let beside = scenario.ancestors().skip(1).take(2).map(|folder| folder.join(text.as_str()));
-    if let Some(file) = { beside }.find(|p| p.is_file()) {
+    if let Some(file) = { beside }.find(|p| p.exists()) {
         *text = file.to_string_lossy().into_owned();
     }
 }

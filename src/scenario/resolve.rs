@@ -1,6 +1,6 @@
 //! From files and `--set` to a whole [`Scenario`].
 
-use super::{SCHEMA, Scenario, check_path, keys, paths, scalar, wrong};
+use super::{HARDWARE, HardwareConfig, SCHEMA, Scenario, check_path, keys, paths, scalar, wrong};
 use crate::engine::{Gate, Preset, StepKind};
 use crate::error::{Error, Place, Result};
 use std::path::{Path, PathBuf};
@@ -132,7 +132,13 @@ impl Draft {
     /// A value of the wrong type or out of range, by key.
     pub fn resolve(&self) -> Result<Scenario> {
         let preset = preset(&self.over).map_err(|e| self.place(e))?;
-        let mut merged = Table::try_from(Scenario::defaults(preset)).expect("built-in values are plain");
+        let mut defaults = Scenario::defaults(preset);
+        if let Some(hardware) = self.over.get("hardware") {
+            // A value of the wrong type is refused below, with everything else.
+            let hardware: HardwareConfig = hardware.clone().try_into().unwrap_or_default();
+            hardware.limit(&mut defaults);
+        }
+        let mut merged = Table::try_from(defaults).expect("built-in values are plain");
         merge(&mut merged, self.over.clone());
         let scenario: Scenario = serde_path_to_error::deserialize(merged).map_err(|e| {
             let key = e.path().to_string();
@@ -247,6 +253,14 @@ fn preset(table: &Table) -> Result<Preset> {
 /// Refuses values that have the right type but make no sense.
 fn check(s: &Scenario) -> Result<()> {
     let bad = |key: &str, what: String, help: &str| Err(Error::input(Place::key(key), what, help));
+    match &s.hardware {
+        Some(hardware) => hardware.check(s)?,
+        None if s.profile == HARDWARE => {
+            let what = "profile \"hardware\" stands for [hardware], and there is none".to_string();
+            return bad("profile", what, "name a profile, or add [hardware] with a model");
+        }
+        None => {}
+    }
     let positive: [(&str, u64); 6] = [
         ("replicates", u64::from(s.replicates)),
         ("engine.max_tokens_per_step", s.engine.max_tokens_per_step),

@@ -348,6 +348,10 @@ fn checked(scenario: Scenario, registry: &Registry) -> Result<Scenario> {
         let help = "use --axis workload.rate_rps=..., and --set load.rates_rps=[]";
         return Err(Error::input(Place::key("load.rates_rps"), what, help));
     }
+    if scenario.hardware.is_some() {
+        let what = "a sweep runs many at once, and there is one device";
+        return Err(Error::input(Place::key("hardware"), what, "replay point by point, or sweep a profile"));
+    }
     if !std::path::Path::new(&scenario.profile).is_file() {
         crate::latency::Profile::load(&scenario.profile)?;
     }

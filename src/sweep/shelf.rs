@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::latency::Profile;
-use crate::replay::{Inputs, Trace};
+use crate::replay::{Inputs, Timing, Trace};
 use crate::scenario::{Scenario, TraceConfig};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -67,7 +67,7 @@ impl Shelf {
                 Ok((trace, rows))
             })?
         };
-        Inputs::with(scenario, trace, profile)
+        Inputs::with(scenario, trace, Timing::Profile(profile))
     }
 }
 

@@ -12,7 +12,10 @@ mod dynamo;
 mod engine;
 mod figures;
 mod gallery;
+#[cfg(feature = "nn")]
+mod hardware;
 mod hidden;
+mod in_the_loop;
 mod interval;
 mod invariants;
 mod keys;
@@ -28,6 +31,7 @@ mod queueing;
 mod readme;
 mod reference;
 mod roofline;
+mod rows;
 mod stepwise;
 mod support;
 mod sweep;

@@ -90,6 +90,26 @@ pub const EXCEPTIONS: &[(&str, &str)] = &[
     ("schedulers[].label", "names tables, figures and directories, not the run"),
     ("engine.async", "accepts only false: asynchronous scheduling is not modelled"),
     ("kv.cache=off", "the only value: prefix caching is not modelled"),
+    // A device measures: every run differs, whatever the key says.
+    ("hardware.model", "runs on hardware show its effect, and an unknown one is refused"),
+    ("hardware.backend=candle-cpu", "the default, which the tests of hardware in the loop run"),
+    ("hardware.backend=candle-cuda", "needs a GPU; refused by name elsewhere"),
+    ("hardware.backend=tch-cpu", "needs libtorch; refused by name in other builds"),
+    ("hardware.backend=tch-cuda", "needs libtorch and a GPU; refused by name elsewhere"),
+    ("hardware.dtype=f32", "the default, which the tests of hardware in the loop run"),
+    ("hardware.dtype=bf16", "the tests of hardware in the loop open it"),
+    ("hardware.layout=ragged", "the default, which the tests of hardware in the loop run"),
+    ("hardware.layout=padded", "the tests of hardware in the loop open it"),
+    ("hardware.slots", "seats and memory follow it, which tests of the scenario reader show"),
+    ("hardware.context", "memory and longest request follow it, which tests of the scenario reader show"),
+    (
+        "hardware.weights",
+        "a folder that is not there is refused, which the tests of hardware in the loop show",
+    ),
+    ("hardware.threads", "the command line starts again with them, which its tests show"),
+    ("hardware.clock=wall", "the default, which the tests of hardware in the loop run"),
+    ("hardware.clock=cpu", "the tests of hardware in the loop read it"),
+    ("hardware.real_time", "the tests of hardware in the loop wait for arrivals with it"),
 ];
 
 const fn run(key: &'static str, given: &'static str, values: &'static [&'static str]) -> Case {
