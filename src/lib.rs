@@ -19,6 +19,7 @@ pub mod gallery;
 pub mod ids;
 pub mod kv;
 pub mod latency;
+pub mod learn;
 pub mod length;
 pub mod metrics;
 pub mod predict;

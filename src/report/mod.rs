@@ -11,3 +11,4 @@ pub mod figure;
 pub mod fit;
 pub mod lengths;
 pub mod pareto;
+pub mod quantiles;

@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("workload", &["time", "ids", "rng", "error", "length", "trace"]),
     ("latency", &["time", "rng", "error"]),
     ("predict", &["time", "ids", "rng", "error", "length", "workload"]),
+    ("learn", &["rng", "error", "length", "trace"]),
     ("scheduler", &["time", "ids", "rng", "error", "length", "workload"]),
     ("record", &["time", "ids", "error", "workload"]),
     (
@@ -107,6 +108,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ids",
             "rng",
             "error",
+            "learn",
             "length",
             "trace",
             "workload",

@@ -22,6 +22,7 @@ mod metrics;
 mod parquet;
 mod peaks;
 mod prediction;
+mod predictor;
 mod queueing;
 mod readme;
 mod reference;
