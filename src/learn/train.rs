@@ -80,7 +80,7 @@ pub(super) struct Prepared<'a> {
     /// Targets as they are, row per prompt.
     pub targets: Vec<Vec<f64>>,
     /// Edges of classes.
-    edges: Vec<f64>,
+    pub edges: Vec<f64>,
     /// Lengths of the training part.
     training: Vec<u32>,
 }
@@ -196,7 +196,7 @@ impl<'a> Prepared<'a> {
 /// E|T| of Student's law with 3.5 degrees of freedom: 2 sqrt(nu) Gamma((nu+1)/2) / ((nu-1) sqrt(pi) Gamma(nu/2)).
 const MEAN_ABS_T: f64 = 1.041;
 
-fn pick(of: &[Vec<f64>], indices: &[usize]) -> Vec<Vec<f64>> {
+pub(super) fn pick(of: &[Vec<f64>], indices: &[usize]) -> Vec<Vec<f64>> {
     indices.iter().map(|&i| of[i].clone()).collect()
 }
 

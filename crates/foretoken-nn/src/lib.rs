@@ -28,6 +28,7 @@ mod error;
 mod layers;
 mod model;
 mod names;
+pub mod predict;
 mod runner;
 mod shape;
 #[cfg(feature = "tch")]
