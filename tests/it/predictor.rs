@@ -2,6 +2,8 @@
 
 mod bad;
 mod light;
+#[cfg(feature = "nn")]
+mod neural;
 
 use assert_cmd::Command;
 use serde_json::Value;

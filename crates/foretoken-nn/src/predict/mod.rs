@@ -29,3 +29,6 @@ use crate::error::{Error, Result};
 fn ok<T>(result: candle_core::Result<T>) -> Result<T> {
     result.map_err(|e| Error::library("candle", e))
 }
+
+#[cfg(test)]
+mod tests;
