@@ -20,6 +20,7 @@ pub mod ids;
 pub mod in_the_loop;
 pub mod kv;
 pub mod latency;
+pub mod learn;
 pub mod length;
 pub mod metrics;
 pub mod predict;

@@ -8,6 +8,7 @@ mod console;
 mod figure;
 mod length;
 mod misc;
+mod predictor;
 mod profile;
 mod progress;
 mod replay;
@@ -57,6 +58,8 @@ enum Command {
     Profile(profile::Args),
     /// Score and fit laws of output lengths.
     Length(length::Args),
+    /// Learn to predict output lengths; see how good it is; predict those of a trace.
+    Predictor(Box<predictor::Args>),
     Schema(misc::SchemaArgs),
     Completions(misc::CompletionsArgs),
     /// Print the manual page (roff).
@@ -95,6 +98,7 @@ fn dispatch(command: &Command, registry: &Registry, console: &Console) -> Result
         Command::Trace(args) => trace::run(args, console),
         Command::Profile(args) => profile::run(args, console),
         Command::Length(args) => length::run(args, console),
+        Command::Predictor(args) => predictor::run(args, console),
         Command::Replay(args) => replay::run(args, registry, console),
         Command::Sweep(args) => sweep::run(args, registry, console),
         Command::Compare(args) => compare::run(args, console),

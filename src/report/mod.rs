@@ -12,4 +12,5 @@ pub mod fit;
 pub mod lengths;
 pub mod pareto;
 pub mod profile;
+pub mod quantiles;
 pub mod residuals;

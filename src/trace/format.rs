@@ -29,12 +29,14 @@ pub enum Format {
     Lmsys,
     /// A raw LMSYS-Chat-1M Parquet shard.
     LmsysParquet,
+    /// Instruction data as JSON lines: `prompt` and `response`, or Alpaca's `instruction`, `input` and `output`.
+    Instruct,
     /// Several output lengths per prompt: `prompt_id,sample,tokens` or `prompt_id,length`.
     Samples,
 }
 
 /// Every format with its name, in listing order.
-const NAMES: [(Format, &str); 12] = [
+const NAMES: [(Format, &str); 13] = [
     (Format::Foretoken, "foretoken"),
     (Format::Azure, "azure"),
     (Format::BurstGpt, "burstgpt"),
@@ -46,6 +48,7 @@ const NAMES: [(Format, &str); 12] = [
     (Format::ShareGpt, "sharegpt"),
     (Format::Lmsys, "lmsys"),
     (Format::LmsysParquet, "lmsys-parquet"),
+    (Format::Instruct, "instruct"),
     (Format::Samples, "samples"),
 ];
 
@@ -62,14 +65,14 @@ impl Format {
 
     /// Whether its rows carry arrival times.
     pub fn has_times(self) -> bool {
-        use Format::{Lmsys, LmsysParquet, Samples, ShareGpt, VidurLengths};
-        !matches!(self, VidurLengths | ShareGpt | Lmsys | LmsysParquet | Samples)
+        use Format::{Instruct, Lmsys, LmsysParquet, Samples, ShareGpt, VidurLengths};
+        !matches!(self, VidurLengths | Instruct | ShareGpt | Lmsys | LmsysParquet | Samples)
     }
 
     /// Whether it records requests that were not answered.
     pub(super) fn may_fail(self) -> bool {
-        use Format::{Blis, BurstGpt, Lmsys, LmsysParquet, ShareGpt};
-        matches!(self, Blis | BurstGpt | Lmsys | LmsysParquet | ShareGpt)
+        use Format::{Blis, BurstGpt, Instruct, Lmsys, LmsysParquet, ShareGpt};
+        matches!(self, Blis | BurstGpt | Instruct | Lmsys | LmsysParquet | ShareGpt)
     }
 
     /// Whether its clock is a wall clock, so that only differences mean anything.
@@ -103,6 +106,8 @@ fn json_format(object: &[u8]) -> Option<Format> {
         Some(Format::ShareGpt)
     } else if has("chat_id") || has("parent_chat_id") {
         Some(Format::Qwen)
+    } else if (has("prompt") && has("response")) || (has("instruction") && has("output")) {
+        Some(Format::Instruct)
     } else {
         has("input_length").then_some(Format::Mooncake)
     }

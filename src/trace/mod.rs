@@ -12,6 +12,7 @@ mod format;
 mod fuzz;
 mod info;
 mod input;
+mod instruct;
 mod join;
 mod lmsys;
 #[cfg(feature = "parquet")]
@@ -99,6 +100,7 @@ fn source(format: Format, input: Input, options: &ReadOptions) -> Result<Box<dyn
         Format::ShareGpt => Box::new(chat::Chat::new(sharegpt::ShareGpt::new(input), options)),
         Format::Lmsys => Box::new(chat::Chat::new(lmsys::Lmsys::new(input), options)),
         Format::LmsysParquet => parquet_source(&input, options)?,
+        Format::Instruct => Box::new(instruct::Instruct::new(input, options.tokenizer)),
         Format::Samples => Box::new(samples::Samples::new(input, options.skip_empty)?),
     })
 }
@@ -116,7 +118,7 @@ fn hash_block_tokens(format: Format, options: &ReadOptions) -> Result<u32> {
 
 /// Refuses a tokenizer that this build lacks where the format has text to count.
 fn need_text(format: Format, tokenizer: Tokenizer) -> Result<()> {
-    let counts = matches!(format, Format::Lmsys | Format::ShareGpt | Format::LmsysParquet);
+    let counts = matches!(format, Format::Lmsys | Format::ShareGpt | Format::LmsysParquet | Format::Instruct);
     if counts && tokenizer.needs_text() && !cfg!(feature = "text") {
         return Err(lacking(format, tokenizer));
     }

@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("workload", &["time", "ids", "rng", "error", "length", "trace"]),
     ("latency", &["time", "ids", "rng", "error"]),
     ("predict", &["time", "ids", "rng", "error", "length", "workload"]),
+    ("learn", &["rng", "error", "length", "trace"]),
     ("scheduler", &["time", "ids", "rng", "error", "length", "workload"]),
     ("record", &["time", "ids", "error", "workload"]),
     (
@@ -113,6 +114,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ids",
             "rng",
             "error",
+            "learn",
             "length",
             "trace",
             "workload",

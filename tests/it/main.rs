@@ -27,6 +27,7 @@ mod noise;
 mod parquet;
 mod peaks;
 mod prediction;
+mod predictor;
 mod queueing;
 mod readme;
 mod reference;

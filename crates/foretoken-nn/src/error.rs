@@ -46,6 +46,12 @@ pub enum Error {
         /// What was being done.
         what: String,
     },
+    /// A variable that training would never change, because an operation after it has no backward pass.
+    #[error("variable {variable} got no gradient: an operation after it has no backward pass")]
+    Gradient {
+        /// Its name.
+        variable: String,
+    },
     /// A step that the runner cannot execute as asked.
     #[error("step refused: {0}")]
     Step(String),

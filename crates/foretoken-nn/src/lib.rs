@@ -29,6 +29,7 @@ mod layers;
 mod machine;
 mod model;
 mod names;
+pub mod predict;
 mod runner;
 mod shape;
 #[cfg(feature = "tch")]

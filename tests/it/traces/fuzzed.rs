@@ -4,7 +4,7 @@ use super::fixture;
 use foretoken::rng::Stream;
 use foretoken::trace::{Format, fuzz_read};
 
-const SEEDS: [&str; 13] = [
+const SEEDS: [&str; 14] = [
     "foretoken.csv",
     "azure_2023.csv",
     "azure_2024.csv",
@@ -17,6 +17,7 @@ const SEEDS: [&str; 13] = [
     "blis.csv",
     "sharegpt.json",
     "lmsys.jsonl",
+    "instruct.jsonl",
     "samples.csv",
 ];
 

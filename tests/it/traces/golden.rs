@@ -5,7 +5,7 @@ use foretoken::length::LogT;
 use foretoken::time::SimTime;
 use foretoken::trace::{self, Format, Notes, ReadOptions, TraceRow};
 
-const FILES: [(&str, Format); 13] = [
+const FILES: [(&str, Format); 14] = [
     ("foretoken.csv", Format::Foretoken),
     ("azure_2023.csv", Format::Azure),
     ("azure_2024.csv", Format::Azure),
@@ -18,6 +18,7 @@ const FILES: [(&str, Format); 13] = [
     ("blis.csv", Format::Blis),
     ("sharegpt.json", Format::ShareGpt),
     ("lmsys.jsonl", Format::Lmsys),
+    ("instruct.jsonl", Format::Instruct),
     ("samples.csv", Format::Samples),
 ];
 
@@ -218,4 +219,17 @@ fn limits_caps_and_sorting() {
     let rows = rows_of(&path, &sort).unwrap();
     let found: Vec<_> = rows.iter().map(|r| (r.id, r.arrival.0, r.prompt_tokens)).collect();
     assert_eq!(found, [(2, 0, 374), (1, 100, 396), (0, 60_500_000_100, 879)]);
+}
+
+#[test]
+fn instruct_takes_the_files_counts_or_its_own() {
+    let rows = plain("instruct.jsonl");
+    let lengths: Vec<(u32, u32)> = rows.iter().map(|r| (r.prompt_tokens, r.output_tokens)).collect();
+    assert_eq!(lengths, [(9, 13), (3, 1), (5, 8)]);
+    assert_eq!(rows[1].text.as_deref(), Some("Add these:\n1 2"));
+    assert_eq!(rows[1].class.as_deref(), Some("codegen"));
+    // An empty answer is a request that was not answered; the row after it keeps its number.
+    assert_eq!(rows[2].id, 3);
+    let (_, notes) = short("instruct.jsonl", &ReadOptions::default());
+    assert_eq!((notes.rows, notes.failed, notes.dropped), (4, 1, 1));
 }
