@@ -7,6 +7,9 @@ mod files;
 #[cfg(feature = "nn")]
 mod run;
 
+#[cfg(feature = "nn")]
+pub use ask::seconds;
+
 use super::Console;
 use crate::error::Result;
 use std::path::PathBuf;
