@@ -11,7 +11,7 @@ mod samples;
 mod session;
 
 pub use fit::{Coefficient, Ends, Fit, FitOptions, FitReport, Form, Repeat, Residual, Score, Tried, fit};
-pub use plan::{Extent, LEAST_CONTEXT, Plan};
+pub use plan::{Extent, LEAST_CONTEXT, Plan, Turn};
 pub use point::{Group, Part, Point};
 pub use samples::{Sample, Samples};
 pub use session::{Clock, Facts, SCHEMA, Session};

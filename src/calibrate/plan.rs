@@ -79,24 +79,35 @@ impl Plan {
         &self.extent
     }
 
-    /// The order of pass `pass`: places of the points, shuffled afresh for each pass.
-    pub fn order(&self, pass: u32) -> Vec<usize> {
+    /// The order of a turn through the plan: places of the points, shuffled afresh for each turn.
+    pub fn order(&self, turn: Turn) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.points.len()).collect();
-        shuffle(&mut order, &mut self.stream(pass, 0));
+        shuffle(&mut order, &mut self.stream(turn, 0));
         order
     }
 
-    /// Which of `slots` the requests of the point at `place` take in pass `pass`: any, as in a server whose
+    /// Which of the slots the requests of the point at `place` take in a turn: any, as in a server whose
     /// requests come and go.
-    pub fn seats(&self, pass: u32, place: usize, slots: usize) -> Vec<usize> {
-        let mut seats: Vec<usize> = (0..slots).collect();
-        shuffle(&mut seats, &mut self.stream(pass, 1 + place as u64));
+    pub fn seats(&self, turn: Turn, place: usize) -> Vec<usize> {
+        let mut seats: Vec<usize> = (0..self.extent.slots as usize).collect();
+        shuffle(&mut seats, &mut self.stream(turn, 1 + place as u64));
         seats
     }
 
-    fn stream(&self, pass: u32, entity: u64) -> Stream {
-        Stream::new(self.seed, u64::from(pass), "calibration order", entity)
+    fn stream(&self, turn: Turn, entity: u64) -> Stream {
+        let number = (u64::from(turn.pass) << 32) + u64::from(turn.round);
+        Stream::new(self.seed, number, "calibration order", entity)
     }
+}
+
+/// A turn through a plan: round `round` of pass `pass`. A pass is a calibration of its own, and passes are
+/// compared with each other; each round of it times points once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// The pass, from 1; 0 is for warming up.
+    pub pass: u32,
+    /// The round in it, from 1.
+    pub round: u32,
 }
 
 /// Points in the order they were thought of, each once.

@@ -11,7 +11,9 @@ mod run;
 pub use ask::seconds;
 
 use super::Console;
+use super::profile::fit::{Auto, form, noise};
 use crate::error::Result;
+use crate::latency::NoiseKind;
 use std::path::PathBuf;
 
 /// Time a real model on this machine, and fit a latency profile to it (feature `nn`).
@@ -59,9 +61,15 @@ pub struct Args {
     /// Folder of safetensors files with the model's weights [default: random; step times do not depend on them].
     #[arg(long, value_name = "DIR")]
     weights: Option<PathBuf>,
-    /// Passes over the whole plan that are made in any case.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    /// Passes: calibrations in one, which are compared with each other.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=100))]
     passes: u32,
+    /// Form of the step time: linear, static-batch, polynomial, piecewise, or auto, the best on held-out points.
+    #[arg(long, default_value = "auto", value_parser = form)]
+    form: Auto,
+    /// Noise to put into the profile: regions, log-normal, none.
+    #[arg(long, default_value = "regions", value_parser = noise)]
+    noise: NoiseKind,
     /// Go on where an interrupted calibration stopped.
     #[arg(long)]
     resume: bool,

@@ -1,9 +1,9 @@
 //! `foretoken profile`: list, show, roofline, fit.
 
-mod fit;
+pub(super) mod fit;
 mod roofline;
 mod show;
-mod told;
+pub(super) mod told;
 
 use super::Console;
 use crate::error::{Error, Place, Result};

@@ -4,7 +4,7 @@ use super::conditions::{Gauges, load};
 use super::scout::too_short;
 use super::stage::Stage;
 use super::{Bench, refused};
-use crate::calibrate::{Clock, Plan, Sample, Samples};
+use crate::calibrate::{Clock, Plan, Sample, Samples, Turn};
 use crate::error::Result;
 use std::time::Instant;
 
@@ -14,17 +14,17 @@ const FEWEST: usize = 5;
 const OVERRUN: f64 = 1.5;
 /// Of the points, one in this many is run before any is timed.
 const WARM_UP: usize = 8;
-/// Points timed between two looks at the machine's load.
-const LOAD_EVERY: usize = 16;
+/// Points timed between two looks at the machine.
+const LOOK_EVERY: usize = 16;
 
 /// How long and how well to measure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MeasureOptions {
-    /// Seconds after which no further pass over the plan is made.
+    /// Seconds it may take.
     pub budget_s: f64,
-    /// Passes over the whole plan that are made in any case; they are compared with each other.
+    /// Passes: calibrations in one, each with its share of the budget, that are compared with each other.
     pub passes: u32,
-    /// A point is timed no more once the half interval of its median is this share of it.
+    /// A pass times a point no more once the half interval of its median is this share of it.
     pub tolerance: f64,
     /// Samples of an attempt that was interrupted.
     pub before: Samples,
@@ -49,9 +49,11 @@ impl Default for MeasureOptions {
 pub struct Progress {
     /// Pass over the plan, from 1.
     pub pass: u32,
-    /// Steps timed in this pass.
+    /// Round of the pass, from 1.
+    pub round: u32,
+    /// Steps timed in this round.
     pub done: usize,
-    /// Steps that this pass times.
+    /// Steps that this round times.
     pub points: usize,
     /// Seconds so far, earlier attempts included.
     pub elapsed_s: f64,
@@ -60,13 +62,13 @@ pub struct Progress {
 }
 
 /// Times the points of `plan`: the slots are filled, a few points are run to warm up, then pass after pass is
-/// made in an order that is shuffled afresh each time. From the third pass on, points whose median is known
-/// well enough are left out; it ends when none is left, or with the budget.
+/// made. A pass times every point once, in an order that is shuffled afresh, and goes on with further such rounds
+/// over those whose median is not known well enough, until none is left or its share of the budget is over.
 ///
 /// `progress` hears of every sample as it is taken, and ends the measurement by an error.
 ///
 /// # Errors
-/// The device's; a budget that ends before the least number of passes is made (with the budget that it takes);
+/// The device's; a budget that ends before every pass has timed every point (with the budget that it takes);
 /// that of `progress`.
 pub fn measure(
     bench: &mut Bench,
@@ -74,76 +76,99 @@ pub fn measure(
     options: &MeasureOptions,
     progress: &mut dyn FnMut(&Sample, &Progress) -> Result<()>,
 ) -> Result<Samples> {
-    let (start, clock) = (Instant::now(), bench.clock());
+    let start = Instant::now();
     let stage = Stage::fill(bench.runner(), plan.extent()).map_err(refused)?;
     let gauges = Gauges::open(&bench.runner().backend());
-    let mut watch = Watch { bench, plan, stage, gauges, load: load(), throttled: false };
-    for place in plan.order(0).into_iter().step_by(WARM_UP) {
-        watch.time(0, place)?;
+    let samples = options.before.clone();
+    let mut run =
+        Run { bench, plan, options, progress, start, stage, gauges, load: None, throttled: false, samples };
+    let warm_up = Turn { pass: 0, round: 1 };
+    for place in plan.order(warm_up).into_iter().step_by(WARM_UP) {
+        run.time(warm_up, place)?;
     }
-    let mut taken = Taken::new(plan, &options.before, clock);
-    for pass in 1.. {
-        let open: Vec<usize> = plan
-            .order(pass)
-            .into_iter()
-            .filter(|&p| pass <= options.passes || taken.is_open(p, options.tolerance))
-            .collect();
-        let elapsed = || options.spent_s + start.elapsed().as_secs_f64();
-        if open.is_empty() || (pass > options.passes && elapsed() > options.budget_s) {
-            break;
-        }
-        for (done, &place) in open.iter().enumerate() {
-            if taken.has(place, pass) {
-                continue;
-            }
-            let share = (f64::from(pass - 1) + done as f64 / open.len() as f64) / f64::from(options.passes);
-            if elapsed() > options.budget_s {
-                if pass > options.passes {
-                    return Ok(taken.samples);
-                }
-                if elapsed() > OVERRUN * options.budget_s {
-                    return Err(too_short(options.budget_s, elapsed() / share.max(0.01)));
-                }
-            }
-            if done % LOAD_EVERY == 0 {
-                watch.look_around();
-            }
-            let sample = watch.time(pass, place)?;
-            let (points, throttled) = (open.len(), watch.throttled);
-            progress(&sample, &Progress { pass, done: done + 1, points, elapsed_s: elapsed(), throttled })?;
-            taken.add(place, sample);
-        }
+    let first = run.samples.rows.last().map_or(1, |s| s.pass);
+    for pass in first..=options.passes {
+        run.pass(pass)?;
     }
-    Ok(taken.samples)
+    Ok(run.samples)
 }
 
-/// A bench with all that timing a point needs.
-struct Watch<'a> {
+/// A measurement under way.
+struct Run<'a> {
     bench: &'a mut Bench,
     plan: &'a Plan,
+    options: &'a MeasureOptions,
+    progress: &'a mut dyn FnMut(&Sample, &Progress) -> Result<()>,
+    start: Instant,
     stage: Stage,
     gauges: Gauges,
     load: Option<f64>,
     throttled: bool,
+    samples: Samples,
 }
 
-impl Watch<'_> {
-    fn look_around(&mut self) {
-        self.load = load();
-        self.throttled = self.gauges.gpu().is_some_and(|gpu| gpu.throttled().is_some());
+impl Run<'_> {
+    fn elapsed_s(&self) -> f64 {
+        self.options.spent_s + self.start.elapsed().as_secs_f64()
+    }
+
+    /// Makes a pass, or the rest of one: rounds until every median is known or its time is over.
+    fn pass(&mut self, pass: u32) -> Result<()> {
+        let (from, left) = (self.elapsed_s(), self.options.passes - pass + 1);
+        let until = from + (self.options.budget_s - from).max(0.0) / f64::from(left);
+        let mut taken = Taken::new(self.plan, self.bench.clock(), self.options.tolerance);
+        for sample in self.samples.rows.iter().filter(|s| s.pass == pass) {
+            taken.add(self.plan.points.iter().position(|p| *p == sample.point), sample);
+        }
+        let mut round = taken.rounds().max(1);
+        while taken.any_open() {
+            let mut places = self.plan.order(Turn { pass, round });
+            places.retain(|&place| taken.is_open(place, round));
+            if !self.round(Turn { pass, round }, &places, until, &mut taken)? {
+                break;
+            }
+            round += 1;
+        }
+        Ok(())
+    }
+
+    /// Times the points at `places`; whether time is left. The first round of a pass is made whole.
+    fn round(&mut self, turn: Turn, places: &[usize], until: f64, taken: &mut Taken) -> Result<bool> {
+        let Turn { pass, round } = turn;
+        for (i, &place) in places.iter().enumerate() {
+            let elapsed_s = self.elapsed_s();
+            if round > 1 && elapsed_s > until {
+                return Ok(false);
+            }
+            if elapsed_s > OVERRUN * self.options.budget_s {
+                let done = f64::from(pass - 1) + i as f64 / places.len() as f64;
+                let share = (done / f64::from(self.options.passes)).max(0.01);
+                return Err(too_short(self.options.budget_s, elapsed_s / share));
+            }
+            if i % LOOK_EVERY == 0 {
+                self.load = load();
+                self.throttled = self.gauges.gpu().is_some_and(|gpu| gpu.throttled().is_some());
+            }
+            let sample = self.time(turn, place)?;
+            let (elapsed_s, throttled) = (self.elapsed_s(), self.throttled);
+            let points = places.len();
+            (self.progress)(&sample, &Progress { pass, round, done: i + 1, points, elapsed_s, throttled })?;
+            taken.add(Some(place), &sample);
+            self.samples.rows.push(sample);
+        }
+        Ok(true)
     }
 
     /// Sets up the point at `place`, and times it.
-    fn time(&mut self, pass: u32, place: usize) -> Result<Sample> {
+    fn time(&mut self, turn: Turn, place: usize) -> Result<Sample> {
         let point = &self.plan.points[place];
-        let runner = self.bench.runner();
-        let seats = self.plan.seats(pass, place, self.plan.extent().slots as usize);
-        let rows = self.stage.set(runner, point, &seats).map_err(refused)?;
+        let seats = self.plan.seats(turn, place);
+        let rows = self.stage.set(self.bench.runner(), point, &seats).map_err(refused)?;
         let before = self.gauges.energy_j();
         let (timed, _) = self.bench.step(&rows)?;
         let energy_j = self.gauges.energy_j().zip(before).map(|(after, before)| after - before);
         Ok(Sample {
-            pass,
+            pass: turn.pass,
             point: point.clone(),
             wall_s: timed.wall_s,
             cpu_s: timed.cpu_s,
@@ -154,44 +179,45 @@ impl Watch<'_> {
     }
 }
 
-/// Samples by point.
+/// Durations of a pass by point, seconds.
 struct Taken {
-    samples: Samples,
-    /// For each point: in which passes it was timed, and how long it took.
-    by_point: Vec<(Vec<u32>, Vec<f64>)>,
+    by_point: Vec<Vec<f64>>,
     clock: Clock,
+    tolerance: f64,
 }
 
 impl Taken {
-    fn new(plan: &Plan, before: &Samples, clock: Clock) -> Taken {
-        let by_point = vec![Default::default(); plan.points.len()];
-        let mut taken = Taken { samples: Samples::default(), by_point, clock };
-        for sample in &before.rows {
-            if let Some(place) = plan.points.iter().position(|p| *p == sample.point) {
-                taken.add(place, sample.clone());
-            }
+    fn new(plan: &Plan, clock: Clock, tolerance: f64) -> Taken {
+        Taken { by_point: vec![Vec::new(); plan.points.len()], clock, tolerance }
+    }
+
+    fn add(&mut self, place: Option<usize>, sample: &Sample) {
+        if let Some(place) = place {
+            self.by_point[place].push(sample.seconds(self.clock).unwrap_or(sample.wall_s));
         }
-        taken
     }
 
-    fn add(&mut self, place: usize, sample: Sample) {
-        let (passes, seconds) = &mut self.by_point[place];
-        passes.push(sample.pass);
-        seconds.push(sample.seconds(self.clock).unwrap_or(sample.wall_s));
-        self.samples.rows.push(sample);
+    /// Rounds that were begun.
+    fn rounds(&self) -> u32 {
+        self.by_point.iter().map(Vec::len).max().unwrap_or(0) as u32
     }
 
-    fn has(&self, place: usize, pass: u32) -> bool {
-        self.by_point[place].0.contains(&pass)
+    /// Whether the point at `place` is still to be timed in this round.
+    fn is_open(&self, place: usize, round: u32) -> bool {
+        self.by_point[place].len() < round as usize && !self.is_settled(place)
     }
 
-    /// Whether more samples of this point are wanted.
-    fn is_open(&self, place: usize, tolerance: f64) -> bool {
-        let mut seconds = self.by_point[place].1.clone();
+    fn any_open(&self) -> bool {
+        (0..self.by_point.len()).any(|place| !self.is_settled(place))
+    }
+
+    /// Whether the median of a point is known well enough.
+    fn is_settled(&self, place: usize) -> bool {
+        let mut seconds = self.by_point[place].clone();
         seconds.sort_unstable_by(f64::total_cmp);
-        median_interval(&seconds).is_none_or(|[low, high]| {
+        median_interval(&seconds).is_some_and(|[low, high]| {
             let median = seconds[seconds.len() / 2];
-            (high - low) / 2.0 > tolerance * median
+            (high - low) / 2.0 <= self.tolerance * median
         })
     }
 }

@@ -99,7 +99,7 @@ pub fn validate(ask: &Ask, seed: u64, registry: &Registry, progress: &Progress) 
     let before = lab.calibrate(None)?;
     let draft = match (&ask.profile, &before) {
         (Some(profile), _) => Arc::clone(profile),
-        (None, Some(c)) => Arc::new(lab.fit(&c.samples, &c.session, None)?.profile),
+        (None, Some(c)) => Arc::new(lab.fit(&c.samples, &c.session)?.profile),
         (None, None) => return Err(Error::Usage("neither a profile nor a calibration".to_string())),
     };
     let rate_rps = ask.load.map(|load| Ok::<_, Error>(load * lab.capacity_rps(&draft)?)).transpose()?;
@@ -107,23 +107,23 @@ pub fn validate(ask: &Ask, seed: u64, registry: &Registry, progress: &Progress) 
     let after = lab.calibrate(before.as_ref())?;
     let (fitted, samples) = match (before, after) {
         (Some(before), Some(after)) => {
-            let compared = lab.fit(&before.samples, &before.session, Some(after.samples.clone()))?;
             let (both, session) = (before.samples.and(after.samples), before.session);
-            (Some((compared, lab.fit(&both, &session, None)?)), Some((both, session)))
+            (Some(lab.fit(&both, &session)?), Some((both, session)))
         }
         _ => (None, None),
     };
-    let profile = fitted.as_ref().map_or(draft, |(_, fit)| Arc::new(fit.profile.clone()));
+    let profile = fitted.as_ref().map_or(draft, |fit| Arc::new(fit.profile.clone()));
     let (replayed, steps, outside) = lab.on_profile(&profile, rate_rps, seen)?;
     let (second, _) = lab.on_device(rate_rps)?;
     let pairs: Vec<(f64, f64)> = steps.iter().map(|(s, p)| (*p, s.took.as_secs())).collect();
-    let repeat = fitted.as_ref().and_then(|(compared, _)| compared.report.passes.last());
+    // The second calibration is the second pass.
+    let repeat = fitted.as_ref().and_then(|fit| fit.report.passes.first());
     let (differ, bias) = (repeat.map(|r| r.median_difference), repeat.map(|r| r.bias));
     let report = SeedReport {
         seed,
         requests: first.records.iter().filter(|r| r.status == Status::Completed).count(),
         rate_rps,
-        form: fitted.as_ref().map(|(_, fit)| fit.report.form.to_string()),
+        form: fitted.as_ref().map(|fit| fit.report.form.to_string()),
         calibrations_differ: differ,
         calibrations_bias: bias,
         trustworthy: [differ, bias].iter().flatten().all(|d| d.abs() <= MOST_DIFFERENCE),
@@ -207,7 +207,7 @@ impl<'a> Lab<'a> {
             ));
         }
         let plan = Plan::new(&extent, self.seed)?;
-        let options = MeasureOptions { budget_s, ..MeasureOptions::default() };
+        let options = MeasureOptions { budget_s, passes: 1, ..MeasureOptions::default() };
         let samples = measure(&mut bench, &plan, &options, &mut |_, _| self.interrupted())?;
         let session = Session {
             who: "foretoken validate".to_string(),
@@ -218,14 +218,9 @@ impl<'a> Lab<'a> {
         Ok(Some(Calibration { samples, session, extent }))
     }
 
-    fn fit(&self, samples: &Samples, session: &Session, against: Option<Samples>) -> Result<Fit> {
-        let options = FitOptions {
-            noise: NoiseKind::None,
-            bootstrap: 0,
-            against,
-            seed: self.seed,
-            ..FitOptions::default()
-        };
+    fn fit(&self, samples: &Samples, session: &Session) -> Result<Fit> {
+        let options =
+            FitOptions { noise: NoiseKind::None, bootstrap: 0, seed: self.seed, ..FitOptions::default() };
         fit(samples, session, &options)
     }
 

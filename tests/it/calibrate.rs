@@ -4,4 +4,5 @@ mod command;
 mod fit;
 #[cfg(feature = "nn")]
 mod measure;
+mod measure_command;
 mod plan;

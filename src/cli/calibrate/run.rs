@@ -2,16 +2,18 @@
 
 use super::Args;
 use super::ask::Ask;
-use super::files::{Files, write_all};
-use crate::calibrate::{Facts, Plan, SCHEMA, Samples, Session};
+use super::files::{Files, Staged};
+use crate::calibrate::{Facts, Fit, FitOptions, Plan, SCHEMA, Samples, Session, fit};
 use crate::cli::Console;
+use crate::cli::profile::fit::draw;
+use crate::cli::profile::told;
 use crate::cli::progress::{Countdown, stop_on_interrupt};
 use crate::device::{
     Bench, Gauges, Head, Journal, MeasureOptions, Scouted, active_w, idle_w, load, measure, scout,
 };
 use crate::error::{Error, Result};
+use crate::latency::Power;
 use crate::replay::Progress;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -33,7 +35,7 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
     ask.pin_threads()?;
     let mut campaign = Campaign::begin(args, &ask, &files)?;
     for note in &campaign.notes {
-        console.talk(note);
+        console.talk(&format!("note: {note}"));
     }
     warn_if_busy(load(), ask.asked.threads, console);
     let facts = campaign.bench.facts()?;
@@ -44,18 +46,80 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
     }
     let facts = Facts { idle_w, active_w: active_w(&campaign.samples), ..facts };
     let session = campaign.session(args, &ask, facts);
-    let raw = raw(&files, &campaign.samples, &session)?;
-    if !campaign.samples.rows.is_empty() {
-        write_all(&raw)?;
-        console.talk(&format!("{}: {} samples", raw[0].0.display(), campaign.samples.rows.len()));
+    match outcome.and_then(|()| fitted(args, &campaign.samples, &session, &files)) {
+        Ok(fit) => publish(&campaign, &session, &fit, &files, console),
+        Err(error) => {
+            keep(&campaign.samples, &session, &files, console)?;
+            Err(error)
+        }
     }
-    outcome
+}
+
+/// The profile of what was measured.
+fn fitted(args: &Args, samples: &Samples, session: &Session, files: &Files) -> Result<Fit> {
+    let options = FitOptions {
+        form: args.form.0,
+        name: files.name.clone(),
+        noise: args.noise,
+        seed: args.seed,
+        ..FitOptions::default()
+    };
+    let mut fit = fit(samples, session, &options)?;
+    if let Some(text) = &args.description {
+        fit.profile.description.clone_from(text);
+    }
+    let watts = session.facts.as_ref().and_then(|f| f.idle_w.zip(f.active_w));
+    fit.profile.power =
+        watts.filter(|(idle, active)| active >= idle).map(|(idle_w, active_w)| Power { idle_w, active_w });
+    Ok(fit)
+}
+
+/// Writes all files at once, and shows the fit; the journal is done with.
+fn publish(
+    campaign: &Campaign,
+    session: &Session,
+    fit: &Fit,
+    files: &Files,
+    console: &Console,
+) -> Result<()> {
+    let staged = files.stage()?;
+    raw(&staged, &campaign.samples, session)?;
+    draw(fit, &staged.path("residuals"))?;
+    staged.write("toml", toml::to_string(&fit.profile).map_err(|e| Error::Usage(e.to_string()))?)?;
+    staged.publish()?;
+    let journal = files.journal();
+    std::fs::remove_file(&journal).map_err(|e| Error::io(journal, e))?;
+    let figures = ["svg", "png", "csv"].map(|e| files.beside(&format!("residuals.{e}")));
+    told::show(&fit.report, Some(&files.profile), &figures, console)?;
+    told::talk(&fit.report, Some(&files.profile), &figures, console);
+    Ok(())
+}
+
+/// Writes the samples of a calibration that came to nothing, and leaves the journal.
+fn keep(samples: &Samples, session: &Session, files: &Files, console: &Console) -> Result<()> {
+    if samples.rows.is_empty() {
+        return Ok(());
+    }
+    let staged = files.stage()?;
+    raw(&staged, samples, session)?;
+    staged.publish()?;
+    let path = files.beside("samples.csv");
+    console.talk(&format!("{}: {} samples are kept; --resume goes on", path.display(), samples.rows.len()));
+    Ok(())
+}
+
+/// Writes what a fit needs.
+fn raw(staged: &Staged<'_>, samples: &Samples, session: &Session) -> Result<()> {
+    let mut text = Vec::new();
+    samples.write(&mut text).map_err(|e| Error::io(staged.path("samples.csv"), e))?;
+    staged.write("samples.csv", text)?;
+    staged.write("session.toml", session.to_toml())
 }
 
 impl Campaign {
     /// Opens the model, and a new journal or the one that is gone on with.
     fn begin(args: &Args, ask: &Ask, files: &Files) -> Result<Campaign> {
-        let path = files.beside("journal.jsonl");
+        let path = files.journal();
         let asked = &ask.asked;
         if args.resume {
             let (journal, left) = Journal::resume(&path, asked)?;
@@ -97,10 +161,11 @@ impl Campaign {
             *spent_s = progress.elapsed_s;
             *throttled |= progress.throttled;
             countdown.tell(progress.elapsed_s, || {
-                format!("pass {}, {} of {} steps", progress.pass, progress.done, progress.points)
+                let (done, points) = (progress.done, progress.points);
+                format!("pass {}, round {}, {done} of {points} steps", progress.pass, progress.round)
             });
             if stop.interrupted.load(Ordering::Relaxed) {
-                let kept = files.beside("journal.jsonl");
+                let kept = files.journal();
                 return Err(Error::Paused(format!(
                     "interrupted; {} samples are kept in {}: go on with --resume",
                     samples.rows.len(),
@@ -151,12 +216,4 @@ fn warn_if_busy(load: Option<f64>, threads: usize, console: &Console) {
              measurement; wait for a quiet machine, or use --threads 1 --clock cpu"
         ));
     }
-}
-
-/// The files that a fit needs.
-fn raw(files: &Files, samples: &Samples, session: &Session) -> Result<Vec<(PathBuf, Vec<u8>)>> {
-    let path = files.beside("samples.csv");
-    let mut text = Vec::new();
-    samples.write(&mut text).map_err(|e| Error::io(&path, e))?;
-    Ok(vec![(path, text), (files.beside("session.toml"), session.to_toml().into_bytes())])
 }

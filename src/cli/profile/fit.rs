@@ -81,9 +81,10 @@ struct Facts {
 
 /// A form, or whichever is best.
 #[derive(Clone, Copy)]
-struct Auto(Option<Form>);
+pub struct Auto(pub Option<Form>);
 
-fn form(name: &str) -> Result<Auto> {
+/// Reads a form's name.
+pub fn form(name: &str) -> Result<Auto> {
     match name {
         "auto" => Ok(Auto(None)),
         _ => Form::from_str(name)
@@ -97,7 +98,8 @@ fn clock(name: &str) -> Result<Clock> {
     found.ok_or_else(|| Error::unknown("clock", name, ["wall", "cpu"]))
 }
 
-fn noise(name: &str) -> Result<NoiseKind> {
+/// Reads a kind of noise.
+pub fn noise(name: &str) -> Result<NoiseKind> {
     match name {
         "regions" => Ok(NoiseKind::Regions),
         "log-normal" => Ok(NoiseKind::LogNormal),
@@ -128,8 +130,7 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
     let fit = fit(&samples, &session, &options).map_err(|e| about(e, &args.samples))?;
     let mut files = Vec::new();
     if let Some(dir) = &args.figure {
-        let spec = residual_figure(&residuals(&fit), Width::TwoColumn);
-        files = figure::save(&dir.join("residuals"), &spec, Style::Paper, &[Picture::Svg, Picture::Png])?;
+        files = draw(&fit, &dir.join("residuals"))?;
     }
     if let Some(out) = &args.out {
         let text = toml::to_string(&fit.profile).map_err(|e| Error::Usage(e.to_string()))?;
@@ -187,6 +188,12 @@ fn about(error: Error, samples: &Path) -> Error {
         Error::Usage(what) => Error::Usage(format!("{}: {what}", samples.display())),
         other => other,
     }
+}
+
+/// Draws the residuals of a fit as `STEM.svg` and `STEM.png`, with `STEM.csv`.
+pub fn draw(fit: &Fit, stem: &Path) -> Result<Vec<PathBuf>> {
+    let spec = residual_figure(&residuals(fit), Width::TwoColumn);
+    figure::save(stem, &spec, Style::Paper, &[Picture::Svg, Picture::Png])
 }
 
 fn residuals(fit: &Fit) -> Residuals {

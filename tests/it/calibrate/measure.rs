@@ -4,7 +4,7 @@ use foretoken::calibrate::{Clock, Extent, Plan, Samples};
 use foretoken::device::{Bench, MeasureOptions, measure, scout};
 use foretoken::error::Error;
 use foretoken_nn::{Device, Layout, Options, Room, zoo};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn options(layout: Layout) -> Options {
     Options { layout, room: Room { slots: 4, context: 64 }, ..Options::default() }
@@ -24,7 +24,7 @@ fn every_point_is_timed_in_every_pass_that_must_be_whatever_the_model_and_layout
     for model in ["tiny", "tiny-t5"] {
         for layout in [Layout::Ragged, Layout::Padded] {
             let plan = plan(model);
-            let options = MeasureOptions { budget_s: 0.9, ..MeasureOptions::default() };
+            let options = MeasureOptions { budget_s: 20.0, tolerance: 10.0, ..MeasureOptions::default() };
             let mut heard = 0;
             let samples = measure(&mut bench(model, layout), &plan, &options, &mut |_, p| {
                 heard += 1;
@@ -39,7 +39,9 @@ fn every_point_is_timed_in_every_pass_that_must_be_whatever_the_model_and_layout
                 seen.entry(s.point.clone()).or_default().push(s.pass);
             }
             assert_eq!(seen.len(), plan.points.len());
-            assert!(seen.values().all(|passes| passes.starts_with(&[1, 2])), "{model}");
+            // Five samples are enough for an interval, and any interval is narrow enough here.
+            assert!(seen.values().all(|passes| *passes == [1, 1, 1, 1, 1, 2, 2, 2, 2, 2]), "{model}");
+            assert!(samples.rows.is_sorted_by_key(|s| s.pass));
         }
     }
 }
@@ -47,7 +49,7 @@ fn every_point_is_timed_in_every_pass_that_must_be_whatever_the_model_and_layout
 #[test]
 fn a_measurement_goes_on_where_it_was_stopped() {
     let plan = plan("tiny");
-    let mut options = MeasureOptions { budget_s: 0.5, ..MeasureOptions::default() };
+    let mut options = MeasureOptions { budget_s: 2.0, ..MeasureOptions::default() };
     let mut kept = Samples::default();
     let stopped = measure(&mut bench("tiny", Layout::Ragged), &plan, &options, &mut |s, _| {
         kept.rows.push(s.clone());
@@ -57,14 +59,15 @@ fn a_measurement_goes_on_where_it_was_stopped() {
     options.before = kept.clone();
     let whole = measure(&mut bench("tiny", Layout::Ragged), &plan, &options, &mut |_, _| Ok(())).unwrap();
     assert_eq!(whole.rows[..20], kept.rows);
-    let first = whole.rows.iter().filter(|s| s.pass == 1).count();
-    assert_eq!(first, plan.points.len(), "no point of a pass is timed twice");
+    let round: BTreeSet<_> = whole.rows[..plan.points.len()].iter().map(|s| s.point.clone()).collect();
+    assert_eq!(round.len(), plan.points.len(), "no point of the first round is timed twice");
+    assert_eq!(whole.rows.last().unwrap().pass, 2);
 }
 
 #[test]
 fn longer_prompts_and_larger_batches_take_longer() {
     let mut bench = bench("tiny", Layout::Ragged);
-    let options = MeasureOptions { budget_s: 0.5, ..MeasureOptions::default() };
+    let options = MeasureOptions { budget_s: 2.0, ..MeasureOptions::default() };
     let samples = measure(&mut bench, &plan("tiny"), &options, &mut |_, _| Ok(())).unwrap();
     let best = |prefill: &str, decode: &str| {
         let of = |s: &&foretoken::calibrate::Sample| {

@@ -1,6 +1,6 @@
 //! Plans of points: what they cover, and that they can be executed.
 
-use foretoken::calibrate::{Extent, Plan, Point};
+use foretoken::calibrate::{Extent, Plan, Point, Turn};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -33,8 +33,8 @@ proptest! {
             }
             prop_assert_eq!(&Point::parse(&point.prefill_text(), &point.decode_text()).unwrap(), point);
         }
-        for pass in 0..3 {
-            let mut order = plan.order(pass);
+        for round in 0..3 {
+            let mut order = plan.order(Turn { pass: 1, round });
             order.sort_unstable();
             prop_assert!(order.into_iter().eq(0..plan.points.len()));
         }
@@ -65,8 +65,11 @@ fn seeds_decide_and_passes_differ() {
     let [a, b, c] = [1, 1, 2].map(|seed| Plan::new(&extent, seed).unwrap());
     assert_eq!(a, b);
     assert_ne!(a.points, c.points);
-    assert_ne!(a.order(1), a.order(2));
-    assert_ne!(a.seats(1, 0, 8), a.seats(2, 0, 8));
+    let turns = [(1, 1), (1, 2), (2, 1)].map(|(pass, round)| Turn { pass, round });
+    for (x, y) in [(0, 1), (0, 2), (1, 2)] {
+        assert_ne!(a.order(turns[x]), a.order(turns[y]));
+        assert_ne!(a.seats(turns[x], 0), a.seats(turns[y], 0));
+    }
 }
 
 #[test]
