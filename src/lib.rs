@@ -33,4 +33,5 @@ pub mod scheduler;
 pub mod sweep;
 pub mod time;
 pub mod trace;
+pub mod validate;
 pub mod workload;

@@ -105,6 +105,13 @@ impl Samples {
         Ok(Samples { rows })
     }
 
+    /// These, and then those of another calibration with the same plan, as later passes.
+    pub fn and(mut self, later: Samples) -> Samples {
+        let passes = self.rows.iter().map(|s| s.pass).max().unwrap_or(0);
+        self.rows.extend(later.rows.into_iter().map(|s| Sample { pass: passes + s.pass, ..s }));
+        self
+    }
+
     /// Writes the samples as CSV.
     pub fn write(&self, to: impl Write) -> std::io::Result<()> {
         let mut csv = csv::Writer::from_writer(to);

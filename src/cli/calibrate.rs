@@ -7,6 +7,9 @@ mod files;
 #[cfg(feature = "nn")]
 mod run;
 
+#[cfg(feature = "nn")]
+pub use ask::seconds;
+
 use super::Console;
 use super::profile::fit::{Auto, form, noise};
 use crate::error::Result;

@@ -18,6 +18,7 @@ mod sweep;
 #[cfg(feature = "nn")]
 mod threads;
 mod trace;
+mod validate;
 
 pub use console::{Console, Format};
 
@@ -47,6 +48,7 @@ enum Command {
     Replay(Box<replay::Args>),
     Sweep(sweep::Args),
     Verify(misc::VerifyArgs),
+    Validate(Box<validate::Args>),
     Compare(compare::Args),
     Schedulers(schedulers::Args),
     Figure(Box<figure::Args>),
@@ -104,6 +106,7 @@ fn dispatch(command: &Command, registry: &Registry, console: &Console) -> Result
         Command::Compare(args) => compare::run(args, console),
         Command::Calibrate(args) => calibrate::run(args, console),
         Command::Compete(args) => compete::run(args, registry, console),
+        Command::Validate(args) => validate::run(args, registry, console),
         Command::Verify(args) => misc::verify(args, registry, console),
         Command::Schedulers(args) => schedulers::run(args, registry, console),
         Command::Figure(args) => figure::run(args, console),

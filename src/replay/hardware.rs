@@ -25,7 +25,7 @@ pub(super) fn check(_: &HardwareConfig, _: &Scenario, _: &Registry) -> Result<()
 }
 
 #[cfg(feature = "nn")]
-pub use with_models::{check, model, open};
+pub use with_models::{check, model, open, parts};
 
 #[cfg(feature = "nn")]
 mod with_models {
@@ -34,13 +34,22 @@ mod with_models {
     use crate::error::{Error, Place};
     use crate::in_the_loop::{InTheLoop, Pace};
     use crate::scenario::{Backend, Element, Layout};
-    use foretoken_nn::{Device, Dtype, Options, Room, Weights, zoo};
+    use foretoken_nn::{Device, Dtype, ModelShape, Options, Room, Weights, zoo};
 
     /// The device with its model, ready to be timed.
     ///
     /// # Errors
     /// An unknown model; a backend that this build or machine lacks; weights that do not fit; too little memory.
     pub fn open(config: &HardwareConfig) -> Result<Bench> {
+        let (shape, device, options) = parts(config)?;
+        Bench::open(&shape, device, &options, config.clock)
+    }
+
+    /// Model, device and how to open it.
+    ///
+    /// # Errors
+    /// An unknown model.
+    pub fn parts(config: &HardwareConfig) -> Result<(ModelShape, Device, Options)> {
         let shape = zoo::model(&config.model).map_err(refused)?;
         let device = match config.backend {
             Backend::CandleCpu => Device::CandleCpu,
@@ -63,7 +72,7 @@ mod with_models {
                 None => Weights::Random { seed: 0 },
             },
         };
-        Bench::open(&shape, device, &options, config.clock)
+        Ok((shape, device, options))
     }
 
     /// The device as a latency model.

@@ -103,6 +103,20 @@ impl Trace {
         })
     }
 
+    /// A trace of `rows`, without arrival times.
+    ///
+    /// # Errors
+    /// More classes than there can be.
+    pub fn of_rows(rows: Vec<TraceRow>) -> Result<Trace> {
+        let lengths: Vec<u32> = rows.iter().map(|row| row.output_tokens).collect();
+        Ok(Trace {
+            sample: Arc::new(LengthSample::new(&lengths, &[])),
+            notes: Arc::default(),
+            feed: Feed::Shared(Rows::load(rows.into_iter().map(Ok))?),
+            has_times: false,
+        })
+    }
+
     /// Rows that are held in memory.
     pub fn rows_held(&self) -> usize {
         match &self.feed {
@@ -301,9 +315,7 @@ fn kv_blocks(scenario: &Scenario, timing: &Timing) -> Result<u64> {
         return Ok(blocks);
     }
     let profile: &Profile = match timing {
-        Timing::Hardware(config) | Timing::Recorded(config, _) => {
-            return Ok(config.kv_blocks(scenario.kv.block_tokens));
-        }
+        Timing::Device(config, _) => return Ok(config.kv_blocks(scenario.kv.block_tokens)),
         Timing::Profile(profile) => profile,
     };
     match &profile.kv {

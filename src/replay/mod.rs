@@ -22,10 +22,12 @@ mod write;
 pub use figures::Curves;
 pub use folder::{Staging, hash_file, keep_torn, set_aside, write_hashed};
 #[cfg(feature = "nn")]
-pub use hardware::{model as device_model, open as open_device};
+pub use hardware::{
+    check as check_device, model as device_model, open as open_device, parts as device_parts,
+};
 pub use inputs::{InputFile, Inputs, Trace, draw_arrivals, input_paths};
 pub use job::{Finished, Job, Listeners};
 pub use manifest::{Manifest, Outputs, RunEntry, SCHEMA};
 pub use run::{LEVEL, Options, Progress, Replayed, RunResult, jobs, replay};
-pub use timing::Timing;
+pub use timing::{MakeModel, Timing};
 pub use verify::{Verdict, Verified, check_determinism, verify, verify_recorded};

@@ -12,11 +12,12 @@ use std::sync::Arc;
 pub enum Timing {
     /// A profile.
     Profile(Arc<Profile>),
-    /// A device of this machine.
-    Hardware(HardwareConfig),
-    /// What the steps of an earlier run on a device took, in order.
-    Recorded(HardwareConfig, Arc<[Span]>),
+    /// A device, or what stands for it: what it is, and who makes a run's model.
+    Device(HardwareConfig, Arc<MakeModel>),
 }
+
+/// Makes the latency model of a run of a scenario.
+pub type MakeModel = dyn Fn(&Scenario) -> Result<Box<dyn LatencyModel>> + Send + Sync;
 
 impl Timing {
     /// What `scenario` names.
@@ -25,22 +26,34 @@ impl Timing {
     /// A profile that cannot be read.
     pub fn load(scenario: &Scenario) -> Result<Timing> {
         match &scenario.hardware {
-            Some(config) => Ok(Timing::Hardware(config.clone())),
+            Some(config) => Ok(Timing::hardware(config.clone())),
             None => Ok(Timing::Profile(Arc::new(Profile::load(&scenario.profile)?))),
         }
+    }
+
+    /// The device of this machine that `config` describes, opened afresh by every run.
+    pub fn hardware(config: HardwareConfig) -> Timing {
+        let own = config.clone();
+        Timing::Device(config, Arc::new(move |scenario| hardware::model(&own, scenario.seed)))
+    }
+
+    /// What the steps of an earlier run on a device took, in order.
+    pub fn recorded(config: HardwareConfig, steps: Vec<Span>) -> Timing {
+        let recorded = Recorded::new(steps);
+        Timing::Device(config, Arc::new(move |_| Ok(Box::new(recorded.clone()))))
     }
 
     /// Its name in tables and messages.
     pub fn name(&self) -> String {
         match self {
             Timing::Profile(profile) => profile.name.clone(),
-            Timing::Hardware(config) | Timing::Recorded(config, _) => config.label(),
+            Timing::Device(config, _) => config.label(),
         }
     }
 
     /// Whether one run at a time can use it.
     pub fn is_exclusive(&self) -> bool {
-        matches!(self, Timing::Hardware(_))
+        matches!(self, Timing::Device(..))
     }
 
     /// The latency model of a run of `scenario` on a replica whose KV memory holds `kv_capacity_tokens`; `draws`
@@ -59,8 +72,7 @@ impl Timing {
                 StepNoise::Profile => profile.noisy_model(kv_capacity_tokens, draws),
                 StepNoise::Off => profile.model(kv_capacity_tokens),
             },
-            Timing::Hardware(config) => hardware::model(config, scenario.seed),
-            Timing::Recorded(_, steps) => Ok(Box::new(Recorded::new(Arc::clone(steps)))),
+            Timing::Device(_, make) => make(scenario),
         }
     }
 
@@ -71,7 +83,7 @@ impl Timing {
     pub fn known(&self, kv_capacity_tokens: u64) -> Result<Option<Box<dyn LatencyModel>>> {
         match self {
             Timing::Profile(profile) => profile.model(kv_capacity_tokens).map(Some),
-            Timing::Hardware(_) | Timing::Recorded(..) => Ok(None),
+            Timing::Device(..) => Ok(None),
         }
     }
 }

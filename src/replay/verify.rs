@@ -81,7 +81,7 @@ pub fn verify_recorded(dir: &Path, registry: &Registry) -> Result<Verified> {
         let path = dir.join(&entry.folder).join(manifest.outputs.tables.file("steps"));
         let steps = step_durations(&path)?;
         let own: Vec<Span> = steps.iter().map(|step| Span(step.0.saturating_sub(overhead.0))).collect();
-        Ok(inputs.timed_by(Timing::Recorded(hardware.clone(), own.into())))
+        Ok(inputs.timed_by(Timing::recorded(hardware.clone(), own)))
     };
     repeat(dir, registry, &manifest, &recorded)
 }

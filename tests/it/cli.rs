@@ -1,6 +1,7 @@
 //! The command as a user types it.
 
 mod bad;
+mod device;
 mod fuzzed;
 mod help;
 mod noise;

@@ -96,7 +96,7 @@ fn choose<T: Copy>(kind: &'static str, name: &str, known: &[(&str, T)]) -> Resul
 }
 
 /// Seconds in a text such as `90s`, `5m`, `1.5h`, `500ms`; a bare number is seconds.
-fn seconds(text: &str) -> Result<f64> {
+pub fn seconds(text: &str) -> Result<f64> {
     let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("", 1.0)];
     let value = units.iter().find_map(|(unit, factor)| {
         let number: f64 = text.strip_suffix(unit)?.trim().parse().ok()?;
