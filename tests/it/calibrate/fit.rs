@@ -94,6 +94,8 @@ pub fn cliff() -> Timing {
         rows: vec![1, 2, 16, 64, 528],
         step_s: vec![1.9e-3, 8.6e-3, 9.4e-3, 12e-3, 90e-3],
         request_s: 1e-5,
+        several_s: 8e-4,
+        prefill_s: 0.0,
         context_token_s: 4e-7,
         prefill_pair_s: 5e-7,
     })
