@@ -208,9 +208,9 @@ impl Region {
         let factors = self.factors();
         let i = PROBABILITIES[1..4].partition_point(|&q| q <= p);
         let (from, to) = (PROBABILITIES[i], PROBABILITIES[i + 1]);
+        let factor = factors[i] + (factors[i + 1] - factors[i]) * ((p - from) / (to - from));
         // Rounding must not lead out of the piece: bounds rest on the least factor.
-        (factors[i] + (factors[i + 1] - factors[i]) * ((p - from) / (to - from)))
-            .clamp(factors[i], factors[i + 1])
+        factor.max(factors[i]).min(factors[i + 1])
     }
 
     /// The first key whose factor is unusable, and why.

@@ -141,7 +141,11 @@ fn what_is_missing_is_said() {
         let error = open(&shape, Device::CandleCuda, &Options::default()).err().unwrap().to_string();
         assert!(error.contains("no CUDA"), "{error}");
     }
-    if !cfg!(feature = "tch") {
+    if cfg!(feature = "tch") {
+        // Where there is a GPU and libtorch has its CUDA part, it opens.
+        let refusal = open(&shape, Device::TchCuda, &Options::default()).err();
+        assert!(refusal.is_none_or(|e| e.to_string().contains("libtorch sees no CUDA")));
+    } else {
         let error = open(&shape, Device::TchCpu, &Options::default()).err().unwrap().to_string();
         assert!(error.contains("libtorch"), "{error}");
     }
