@@ -24,7 +24,7 @@ fn every_point_is_timed_in_every_pass_that_must_be_whatever_the_model_and_layout
     for model in ["tiny", "tiny-t5"] {
         for layout in [Layout::Ragged, Layout::Padded] {
             let plan = plan(model);
-            let options = MeasureOptions { budget_s: 20.0, tolerance: 10.0, ..MeasureOptions::default() };
+            let options = MeasureOptions { budget_s: 20.0, tolerance: 1e9, ..MeasureOptions::default() };
             let mut heard = 0;
             let samples = measure(&mut bench(model, layout), &plan, &options, &mut |_, p| {
                 heard += 1;
