@@ -18,7 +18,13 @@ pub struct Args {
     #[arg(long, default_value_t = 0.9, allow_negative_numbers = true)]
     alpha: f64,
     /// Weights of CVaR, comma-separated.
-    #[arg(long, value_name = "WEIGHTS", value_delimiter = ',', default_value = "0.1,0.3,0.5")]
+    #[arg(
+        long,
+        value_name = "WEIGHTS",
+        value_delimiter = ',',
+        default_value = "0.1,0.3,0.5",
+        allow_negative_numbers = true
+    )]
     beta: Vec<f64>,
 }
 
