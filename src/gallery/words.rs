@@ -31,6 +31,9 @@ const METRICS: &[(&str, &str, &str, Better)] = &[
     ("queue_mean_s", "Mean wait", "s", Better::Low),
     ("queue_p99_s", "P99 wait", "s", Better::Low),
     ("per_token_mean_s", "Mean latency per output token", "s", Better::Low),
+    ("per_token_p50_s", "Median latency per output token", "s", Better::Low),
+    ("per_token_p90_s", "P90 latency per output token", "s", Better::Low),
+    ("per_token_p99_s", "P99 latency per output token", "s", Better::Low),
     ("requests_per_s", "Throughput", "requests/s", Better::High),
     ("output_tokens_per_s", "Throughput", "output tokens/s", Better::High),
     ("goodput_rps", "Goodput", "requests/s", Better::High),
@@ -79,6 +82,10 @@ pub fn key(name: &str) -> (String, &'static str) {
         "workload.rate_rps" => ("Offered load".to_owned(), "requests/s"),
         "kv.blocks" => ("KV memory".to_owned(), "blocks"),
         "engine.max_seqs" => ("Seats".to_owned(), ""),
+        "predictor.r2_sigma" => ("R² of predicted ln(1 + σ)".to_owned(), ""),
+        "predictor.tau" => ("Kendall's τ of predictions".to_owned(), ""),
+        "prediction.batch_s" => ("Prediction time of a batch".to_owned(), "s"),
+        "trace.laws.correlation" => ("Correlation of μ and σ".to_owned(), ""),
         _ => {
             // The whole key is in the caption; on an axis its last two parts fit.
             let parts: Vec<&str> =

@@ -23,7 +23,7 @@ pub struct Fitted {
     pub fits: Vec<Fit>,
 }
 
-/// Columns of a histogram, at most. A small sample has fewer, by Rice's rule of 2 n^(1/3).
+/// Columns of a histogram, at most.
 const COLUMNS: usize = 40;
 /// Points of a drawn density.
 const POINTS: usize = 240;
@@ -73,6 +73,21 @@ fn series(fitted: &Fitted, log: bool, whole: bool, observed: &str) -> Vec<Series
     std::iter::once(bars).chain(fitted.fits.iter().map(curve)).collect()
 }
 
+/// How many columns suit a rising sample: as wide as Freedman and Diaconis have them (twice the middle half over
+/// n^(1/3)), but no fewer than 2 n^(1/3), and at most [`COLUMNS`].
+fn columns(sorted: &[f64], log: bool) -> usize {
+    let root = libm::cbrt(sorted.len() as f64);
+    let at = |share: f64| {
+        let v = sorted[(share * (sorted.len() - 1) as f64) as usize];
+        if log { libm::log(v) } else { v }
+    };
+    let wide = (at(1.0) - at(0.0)) * root / (2.0 * (at(0.75) - at(0.25)));
+    let least = (2.0 * root).min(COLUMNS as f64);
+    // All in the middle half being equal gives no width: as many columns as there may be.
+    let suits = if wide.is_finite() { wide } else { COLUMNS as f64 };
+    libm::ceil(suits.clamp(least, COLUMNS as f64)) as usize
+}
+
 /// Densities of a sample between equal steps of the value, or of its logarithm.
 fn histogram(sample: &[f64], log: bool, whole: bool) -> Bins {
     let mut sorted = sample.to_vec();
@@ -81,8 +96,7 @@ fn histogram(sample: &[f64], log: bool, whole: bool) -> Bins {
         return Bins { edges: Vec::new(), heights: Vec::new() };
     }
     let scale = if log { Scale::Log } else { Scale::Linear };
-    let columns = (libm::ceil(2.0 * libm::cbrt(sorted.len() as f64)) as usize).min(COLUMNS);
-    let edges = edges(sorted.iter().copied(), scale, whole, columns);
+    let edges = edges(sorted.iter().copied(), scale, whole, columns(&sorted, log));
     let hi = edges[edges.len() - 1];
     let below = |edge: f64| sorted.partition_point(|&v| v < edge);
     let height = |w: &[f64]| {

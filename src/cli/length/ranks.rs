@@ -18,7 +18,13 @@ pub struct Args {
     #[arg(long, default_value_t = 0.9, allow_negative_numbers = true)]
     alpha: f64,
     /// Weights of CVaR, comma-separated.
-    #[arg(long, value_name = "WEIGHTS", value_delimiter = ',', default_value = "0.1,0.3,0.5")]
+    #[arg(
+        long,
+        value_name = "WEIGHTS",
+        value_delimiter = ',',
+        default_value = "0.1,0.3,0.5",
+        allow_negative_numbers = true
+    )]
     beta: Vec<f64>,
 }
 
@@ -79,7 +85,11 @@ impl Spread {
     /// `cap` cuts outputs where it is lower than a law's own.
     fn of(laws: &[LogT], cap: Option<u32>, alpha: f64) -> Result<Spread> {
         let (mut e, mut r) = (Vec::new(), Vec::new());
+        let mut tail = Tail::new(laws[0].nu, alpha)?;
         for law in laws {
+            if law.nu.to_bits() != tail.law().nu().to_bits() {
+                tail = Tail::new(law.nu, alpha)?;
+            }
             let cap = cap.map_or(law.cap, |cap| cap.min(law.cap));
             if cap == u32::MAX {
                 return Err(Error::Usage(
@@ -87,7 +97,7 @@ impl Spread {
                 ));
             }
             let cap = f64::from(cap);
-            let Score { mean, cvar, .. } = Tail::new(law.nu, alpha)?.exact(law.mu, law.sigma, cap, cap, 0.0);
+            let Score { mean, cvar, .. } = tail.tie(law.mu, law.sigma, cap, cap, 0.0);
             e.push(mean);
             r.push(cvar / mean);
         }
