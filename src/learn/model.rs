@@ -178,7 +178,7 @@ pub struct EncoderCard {
 pub(super) enum Core {
     Light(Ridge),
     #[cfg(feature = "nn")]
-    Net(super::neural::Network),
+    Net(Box<super::neural::Network>),
 }
 
 /// A trained predictor.
@@ -228,7 +228,7 @@ impl Model {
                 Core::Light(ridge.clone())
             }
             #[cfg(feature = "nn")]
-            (None, Some(net)) => Core::Net(super::neural::Network::open(dir, card.model, net)?),
+            (None, Some(net)) => Core::Net(Box::new(super::neural::Network::open(dir, card.model, net)?)),
             _ => return Err(wrong("light", "there must be either `light` or `net`".to_string())),
         };
         let parts = read_parts(&dir.join("split.csv"))?;

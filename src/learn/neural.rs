@@ -152,7 +152,7 @@ pub(super) fn fit(recipe: &Recipe, ready: &Prepared<'_>, report: &mut dyn FnMut(
         train(&shape(&card), loss, &part(&train_part, weights), &part(&held_part, None), &plan, &mut told);
     let trained = trained.map_err(refused)?;
     (card.best_epoch, card.losses) = (trained.best_epoch, trained.losses);
-    let core = Core::Net(Network { net: trained.net, encoder });
+    let core = Core::Net(Box::new(Network { net: trained.net, encoder }));
     Ok(Fitted { core, inputs: scaling, outputs: outputs.0, net: Some(card) })
 }
 

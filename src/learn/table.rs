@@ -47,7 +47,9 @@ impl Table {
         let line = head.split(|&b| b == b'\n').next().unwrap_or_default();
         let line = String::from_utf8_lossy(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)).into_owned();
         let headers: Vec<String> = line.split(',').map(|n| n.trim().trim_matches('"').to_string()).collect();
-        if !headers.iter().any(|h| h == "prompt") {
+        // Lines of JSON and Parquet may have the word between commas too.
+        if line.starts_with(['{', '[']) || line.starts_with("PAR1") || !headers.iter().any(|h| h == "prompt")
+        {
             return Ok(None);
         }
         let io = |e| Error::io(file, e);

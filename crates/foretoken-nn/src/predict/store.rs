@@ -20,9 +20,12 @@ pub(super) enum Start {
     Spread(f64),
 }
 
+/// A tensor of a file: dims and numbers in row order.
+type Stored = (Vec<usize>, Vec<f32>);
+
 enum Source {
     Fresh(Chance),
-    Stored { path: PathBuf, tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)> },
+    Stored { path: PathBuf, tensors: BTreeMap<String, Stored> },
 }
 
 /// The variables of a network.
@@ -70,14 +73,14 @@ impl Variables {
     }
 
     pub fn save(&self, path: &Path) -> Result<()> {
-        let values: Result<Vec<(&str, Vec<usize>, Vec<f32>)>> = self
+        let tensors: Result<Vec<(&str, Stored)>> = self
             .iter()
             .map(|(name, var)| {
                 let flat = ok(var.as_tensor().flatten_all().and_then(|t| t.to_vec1::<f32>()))?;
-                Ok((name, var.dims().to_vec(), flat))
+                Ok((name, (var.dims().to_vec(), flat)))
             })
             .collect();
-        write(path, &values?)
+        write(path, &tensors?)
     }
 }
 
@@ -91,7 +94,7 @@ fn draw(chance: &mut Chance, dims: &[usize], start: Start, n: usize) -> Vec<f32>
     (0..n).map(|_| (half * (2.0 * chance.uniform() - 1.0)) as f32).collect()
 }
 
-fn read(path: &Path) -> Result<BTreeMap<String, (Vec<usize>, Vec<f32>)>> {
+fn read(path: &Path) -> Result<BTreeMap<String, Stored>> {
     let wrong = |what: String| Error::Weights { path: path.to_path_buf(), what };
     let bytes = std::fs::read(path).map_err(|e| wrong(e.to_string()))?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(|e| wrong(format!("no safetensors file: {e}")))?;
@@ -107,12 +110,12 @@ fn read(path: &Path) -> Result<BTreeMap<String, (Vec<usize>, Vec<f32>)>> {
     Ok(found)
 }
 
-fn write(path: &Path, tensors: &[(&str, Vec<usize>, Vec<f32>)]) -> Result<()> {
+fn write(path: &Path, tensors: &[(&str, Stored)]) -> Result<()> {
     let wrong = |what: String| Error::Weights { path: path.to_path_buf(), what };
     let bytes: Vec<Vec<u8>> =
-        tensors.iter().map(|(_, _, v)| v.iter().flat_map(|f| f.to_le_bytes()).collect()).collect();
+        tensors.iter().map(|(_, (_, v))| v.iter().flat_map(|f| f.to_le_bytes()).collect()).collect();
     let mut views = Vec::new();
-    for ((name, dims, _), bytes) in tensors.iter().zip(&bytes) {
+    for ((name, (dims, _)), bytes) in tensors.iter().zip(&bytes) {
         let view = TensorView::new(Dtype::F32, dims.clone(), bytes).map_err(|e| wrong(e.to_string()))?;
         views.push((*name, view));
     }
@@ -129,7 +132,7 @@ const ROWS: &str = "rows";
 /// [`Error::Weights`] where the file cannot be written.
 pub fn save_rows(path: &Path, rows: &[Vec<f32>]) -> Result<()> {
     let dims = vec![rows.len(), rows.first().map_or(0, Vec::len)];
-    write(path, &[(ROWS, dims, rows.concat())])
+    write(path, &[(ROWS, (dims, rows.concat()))])
 }
 
 /// Reads what [`save_rows`] wrote.
