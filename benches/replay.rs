@@ -50,7 +50,15 @@ fn replays(c: &mut Criterion) {
 fn fitted() -> Profile {
     let rows = vec![1, 2, 3, 4, 5, 6, 8, 12, 16, 32, 64, 128, 256, 520];
     let step_s = rows.iter().map(|&n| 1e-3 + 1e-5 * n as f64).collect();
-    let curve = Piecewise { rows, step_s, request_s: 1e-6, context_token_s: 1e-8, prefill_pair_s: 1e-9 };
+    let request_s = 1e-6;
+    let terms = Piecewise {
+        request_s,
+        several_s: 1e-5,
+        context_token_s: 1e-8,
+        prefill_pair_s: 1e-9,
+        ..Piecewise::default()
+    };
+    let curve = Piecewise { rows, step_s, ..terms };
     let mut profile = Profile::load("unit").unwrap();
     profile.name = "piecewise".into();
     profile.timing = Timing::Piecewise(curve);

@@ -153,33 +153,44 @@ impl Domain {
     }
 }
 
-/// Random deviation of a step from the model's duration.
+/// Random deviation of single steps: a factor on the model's duration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Noise {
-    /// Family of the deviation. This version draws none: anything but `none` is refused.
+    /// Family of the factor.
     pub kind: NoiseKind,
     /// Standard deviation of the log of the factor; `log-normal` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sigma: Option<f64>,
-    /// Correlation of the underlying normal from one step to the next.
+    /// Correlation, from 0 to below 1, of the standard normals behind the factors of one step and the next of
+    /// the same replica.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub autocorrelation: f64,
-    /// Quantiles of the factor by packed rows, in rising order of `max_rows`; `regions` only.
+    /// Quantiles of the factor by size of the step, smallest first; `regions` only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub regions: Vec<Region>,
 }
 
-fn is_zero(value: &f64) -> bool {
-    *value == 0.0
+/// Families of noise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoiseKind {
+    /// Steps take exactly what the model says.
+    #[default]
+    None,
+    /// A log-normal factor of median 1.
+    LogNormal,
+    /// A factor whose quantiles are stated, by size of the step.
+    Regions,
 }
 
-/// Quantiles of the factor on the model's duration for steps of up to so many packed rows.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Quantiles of the noise factor of steps of some size: linear between them, `0 < min <= p10 <= median <= p90
+/// <= max`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Region {
-    /// Packed rows (prefill tokens + decode rows) up to and including; absent on the last region.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Most packed rows (prefill tokens and decodes) of a step; absent on the last region, which has no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_rows: Option<u64>,
     /// Least factor.
     pub min: f64,
@@ -193,17 +204,8 @@ pub struct Region {
     pub max: f64,
 }
 
-/// Families of noise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum NoiseKind {
-    /// Steps take exactly what the model says.
-    #[default]
-    None,
-    /// The duration is multiplied by a log-normal factor of median 1.
-    LogNormal,
-    /// The duration is multiplied by a factor drawn between the quantiles of its region.
-    Regions,
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 impl Noise {

@@ -36,7 +36,7 @@ const CUT: f64 = 0.002;
 /// one.
 pub fn residual_figure(of: &Residuals, width: Width) -> FigureSpec {
     let mut panels = vec![against(of), ratio(of), steps(&of.factors)];
-    if !of.curve.is_empty() {
+    if of.curve.iter().any(|d| d.y > 0.0) {
         panels.push(curve(of));
     }
     let drawn = of.curve.iter().any(|d| d.interval.is_some());
@@ -114,18 +114,22 @@ fn steps(factors: &[f64]) -> Panel {
     Panel {
         x: Axis::linear("One step / fitted", ""),
         y: Axis::linear("Steps", "%").from_zero(),
-        series: vec![Series::new("steps", Mark::Histogram(Bins { edges, heights }))],
+        series: vec![Series::new("", Mark::Histogram(Bins { edges, heights }))],
         ..Panel::default()
     }
 }
 
+/// On log axes, which show a cliff from one row to two; what reaches 0 has no place there.
 fn curve(of: &Residuals) -> Panel {
-    let ms =
-        |d: &Datum| Datum { x: d.x, y: d.y * 1e3, interval: d.interval.map(|ends| ends.map(|s| s * 1e3)) };
+    let ms = |d: &Datum| {
+        let interval = d.interval.filter(|[low, _]| *low > 0.0).map(|ends| ends.map(|s| s * 1e3));
+        Datum { x: d.x, y: d.y * 1e3, interval }
+    };
+    let knots = of.curve.iter().filter(|d| d.y > 0.0).map(ms).collect();
     Panel {
         x: Axis::log("Packed rows", ""),
-        y: Axis::linear("Step without attention", "ms").from_zero(),
-        series: vec![Series::new("curve", Mark::Line(of.curve.iter().map(ms).collect()))],
+        y: Axis::log("Fitted, without attention", "ms"),
+        series: vec![Series::new("curve", Mark::Line(knots))],
         ..Panel::default()
     }
 }

@@ -56,7 +56,7 @@ impl Form {
                 "decode_ms[1]",
                 "decode_ms[2]",
             ],
-            Form::Piecewise => &["request_s", "context_token_s", "prefill_pair_s"],
+            Form::Piecewise => &["request_s", "several_s", "context_token_s", "prefill_pair_s"],
         }
     }
 }
@@ -120,9 +120,10 @@ impl Basis {
                 vec![prefill, t, t * t, decode, u * u, 2.0 * u - u * u]
             }
             Form::Piecewise => {
-                let requests = if self.requests { work.requests } else { 0.0 };
+                let told = when(self.requests);
+                let (requests, several) = (told * work.requests, told * when(work.requests > 1.0));
                 let mut row = hats(&self.knots, work.rows);
-                row.extend([requests, work.context_sum, work.prefill_pairs]);
+                row.extend([requests, several, work.context_sum, work.prefill_pairs]);
                 row
             }
         }
@@ -174,8 +175,9 @@ impl Basis {
                     rows: self.knots.clone(),
                     step_s: step_s.to_vec(),
                     request_s: rest[0],
-                    context_token_s: rest[1],
-                    prefill_pair_s: rest[2],
+                    several_s: rest[1],
+                    context_token_s: rest[2],
+                    prefill_pair_s: rest[3],
                 })
             }
         }

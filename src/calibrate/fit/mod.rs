@@ -81,7 +81,7 @@ pub fn fit(samples: &Samples, session: &Session, options: &FitOptions) -> Result
     if options.folds < 2 {
         return Err(Error::Usage(format!("{} folds hold nothing out; take 2 or more", options.folds)));
     }
-    let all = targets(samples, clock, None)?;
+    let all = targets(samples, clock)?;
     needs::refuse_gaps(&all)?;
     let capacity = session.kv_capacity_tokens;
     let (tried, left_out) = try_forms(&all, capacity, options)?;

@@ -5,9 +5,9 @@ use super::law::Law;
 use super::needs::lacking;
 use super::report::Repeat;
 use super::target::{Target, median, targets};
-use crate::calibrate::{Clock, Samples};
+use crate::calibrate::{Clock, Point, Sample, Samples};
 use crate::error::Result;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Two calibrations that differ by more than this share are not to be trusted.
 pub const MOST_DIFFERENCE: f64 = 0.05;
@@ -18,8 +18,8 @@ struct Measured {
     targets: Vec<Target>,
 }
 
-/// Fits `form` to each pass of `samples` after the first and to the samples `against`, and compares each with the
-/// fit to the first pass, or to all samples for the file. Says in `notes` what was too little to be fitted.
+/// Compares fits of `form`: to the later half of the passes with that to the earlier, and to the samples `against`
+/// with that to all of these. Says in `notes` what was too little to be fitted.
 pub fn compare(
     form: Form,
     samples: &Samples,
@@ -28,35 +28,46 @@ pub fn compare(
     kv_capacity_tokens: u64,
     notes: &mut Vec<String>,
 ) -> Result<Vec<Repeat>> {
-    let of = |name: String, samples: &Samples, pass| {
-        let all = targets(samples, clock, pass)?;
+    let of = |name: String, samples: &Samples| {
+        let all = targets(samples, clock)?;
         let targets = all.into_iter().filter(|t| form != Form::StaticBatch || !t.work.is_mixed()).collect();
         Ok(Measured { name, targets })
     };
-    let passes: BTreeSet<u32> = samples.rows.iter().map(|s| s.pass).collect();
-    let mut passes = passes.into_iter().map(|p| of(format!("pass {p}"), samples, Some(p)));
     let mut pairs = Vec::new();
-    if let Some(first) = passes.next().transpose()? {
-        for later in passes {
-            pairs.push((first.targets.clone(), first.name.clone(), later?));
-        }
+    if let Some([early, late]) = halves(samples) {
+        pairs.push([of("earlier passes".to_string(), &early)?, of("later passes".to_string(), &late)?]);
     }
     if let Some(other) = against {
-        let all = of("these samples".to_string(), samples, None)?;
-        pairs.push((all.targets, all.name, of("the other file".to_string(), other, None)?));
+        pairs.push([of("these samples".to_string(), samples)?, of("the other file".to_string(), other)?]);
     }
     let mut repeats = Vec::new();
-    for (first, name, second) in &pairs {
-        let first = Measured { name: name.clone(), targets: first.clone() };
-        let short = [&first, second]
-            .into_iter()
-            .find_map(|m| Some((m, lacking(form, &m.refs(), kv_capacity_tokens)?)));
-        match short {
-            Some((m, why)) => notes.push(format!("{} is not compared: {why}", m.name)),
+    for [first, second] in &pairs {
+        let short = |m: &Measured| {
+            let why = lacking(form, &m.refs(), kv_capacity_tokens)?;
+            Some(format!("{} alone cannot be fitted: {why}", m.name))
+        };
+        match short(first).or_else(|| short(second)) {
+            Some(note) => notes.push(note),
             None => repeats.push(first.repeat(second, form, kv_capacity_tokens)?),
         }
     }
     Ok(repeats)
+}
+
+/// The samples of the earlier and of the later passes; none of one pass. Each point's passes are halved by
+/// themselves: those that are known well enough are left out of later passes.
+fn halves(samples: &Samples) -> Option<[Samples; 2]> {
+    let mut passes: BTreeMap<&Point, BTreeSet<u32>> = BTreeMap::new();
+    for sample in &samples.rows {
+        passes.entry(&sample.point).or_default().insert(sample.pass);
+    }
+    let is_early = |sample: &&Sample| {
+        let all = &passes[&sample.point];
+        all.range(..sample.pass).count() < all.len().div_ceil(2)
+    };
+    let (early, late): (Vec<&Sample>, Vec<&Sample>) = samples.rows.iter().partition(is_early);
+    let half = |rows: Vec<&Sample>| Samples { rows: rows.into_iter().cloned().collect() };
+    (!late.is_empty()).then(|| [half(early), half(late)])
 }
 
 impl Measured {

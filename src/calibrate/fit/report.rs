@@ -36,7 +36,7 @@ pub struct FitReport {
     pub scatter: Vec<Region>,
     /// Largest steps that were measured.
     pub domain: Domain,
-    /// Comparisons with fits of other passes over the plan, or of another file.
+    /// Comparisons of fits to earlier and later passes over the plan, and to another file.
     pub passes: Vec<Repeat>,
     /// No comparison is off by more than 5%. True without any.
     pub trustworthy: bool,
@@ -86,7 +86,7 @@ pub struct Tried {
 /// Two fits of the same form to different measurements of the same plan.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Repeat {
-    /// What was compared, as in "pass 2 against pass 1".
+    /// What was compared, as in "later passes against earlier passes".
     pub what: String,
     /// Points at which the fits were compared.
     pub points: usize,

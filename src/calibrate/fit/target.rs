@@ -67,16 +67,13 @@ impl Work {
     }
 }
 
-/// The distinct points of `samples` on `clock`, those of `pass` alone if one is named, in the order of points.
+/// The distinct points of `samples` on `clock`, in the order of points.
 ///
 /// # Errors
 /// A sample without a time on that clock.
-pub fn targets(samples: &Samples, clock: Clock, pass: Option<u32>) -> Result<Vec<Target>> {
+pub fn targets(samples: &Samples, clock: Clock) -> Result<Vec<Target>> {
     let mut by_point: BTreeMap<&Point, Vec<f64>> = BTreeMap::new();
     for (i, sample) in samples.rows.iter().enumerate() {
-        if pass.is_some_and(|p| p != sample.pass) {
-            continue;
-        }
         let Some(seconds) = sample.seconds(clock) else {
             let place = Place::default().line(i as u64 + 2).column("cpu_s");
             let what = "no CPU time was read, and the fit is on the clock cpu";

@@ -1,6 +1,6 @@
 //! What `foretoken profile fit` prints.
 
-use crate::calibrate::{FitReport, Score, Tried};
+use crate::calibrate::{FitReport, Form, Score, Tried};
 use crate::cli::{Console, Format};
 use crate::error::{Error, Result};
 use serde_json::{Value, json};
@@ -105,7 +105,22 @@ pub fn talk(report: &FitReport, out: Option<&Path>, figures: &[PathBuf], console
         console.talk(&format!("{}", path.display()));
     }
     match out {
-        Some(path) => console.talk(&format!("{}: use it with replay --profile {0}", path.display())),
+        Some(path) => console.talk(&use_of(report, path)),
         None => console.talk("nothing written: --out FILE.toml keeps the profile"),
     }
+}
+
+/// How to use the profile within what was measured.
+fn use_of(report: &FitReport, path: &Path) -> String {
+    let mut words = format!("{}: foretoken replay --profile {0}", path.display());
+    if report.form == Form::StaticBatch {
+        words += " --set engine.preset=static";
+    }
+    if let Some(most) = report.domain.max_decodes {
+        words += &format!(" --set engine.max_seqs={most}");
+    }
+    if let Some(most) = report.domain.max_prefill_tokens.filter(|_| report.form != Form::StaticBatch) {
+        words += &format!(" --set engine.max_tokens_per_step={most}");
+    }
+    words + " keeps batches within what was measured"
 }

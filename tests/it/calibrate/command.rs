@@ -68,7 +68,7 @@ fn a_profile_is_fitted_and_used() {
     {
         assert!(text.contains(part), "{text}");
     }
-    assert!(text.contains("pass 2 against pass 1"), "{text}");
+    assert!(text.contains("later passes against earlier passes: "), "{text}");
     let profile = Profile::load(dir.path().join("mine.toml").to_str().unwrap()).unwrap();
     assert_eq!((profile.name.as_str(), profile.timing.kind()), ("mine", "piecewise"));
     assert_eq!(profile.provenance.device, "made up");
