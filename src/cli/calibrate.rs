@@ -70,6 +70,12 @@ pub struct Args {
     /// Noise to put into the profile: regions, log-normal, none.
     #[arg(long, default_value = "regions", value_parser = noise)]
     noise: NoiseKind,
+    /// Also time each part of each layer by shape, into NAME.layers.csv (about half of the budget again).
+    #[arg(long)]
+    per_layer: bool,
+    /// Also find what timing itself costs, into NAME.instrumentation.csv.
+    #[arg(long)]
+    instrumentation: bool,
     /// Go on where an interrupted calibration stopped.
     #[arg(long)]
     resume: bool,

@@ -7,6 +7,8 @@ mod conditions;
 mod executor;
 mod journal;
 mod measure;
+mod overhead;
+mod parts;
 mod scout;
 mod stage;
 
@@ -14,6 +16,8 @@ pub use conditions::{Gauges, active_w, cpu_name, idle_w, load};
 pub use executor::StoppedWall;
 pub use journal::{Asked, Head, Journal, Left};
 pub use measure::{MeasureOptions, Progress, measure};
+pub use overhead::{Level, Overhead, time_overhead, write_overhead};
+pub use parts::{PartRow, time_parts, write_parts};
 pub use scout::{Scouted, scout};
 
 use crate::calibrate::{Clock, Extent, Facts, SCHEMA, Session};
@@ -77,6 +81,11 @@ impl Bench {
     /// The clock that counts.
     pub fn clock(&self) -> Clock {
         self.clock
+    }
+
+    /// How the model was opened.
+    pub fn options(&self) -> &Options {
+        &self.options
     }
 
     /// The model on the device.

@@ -62,8 +62,8 @@ pub fn scout(
         let what = match attempt(model, device, &options, clock, budget_s)? {
             Ok((bench, Reach::Fits(extent))) => {
                 if (extent.context as usize) < options.room.context {
-                    let what = "to be filled within the budget";
-                    notes.push(format!("contexts up to {} tokens: all that are {what}", extent.context));
+                    let what = "longer ones would take too much of the budget to fill";
+                    notes.push(format!("contexts of up to {} tokens are timed; {what}", extent.context));
                 }
                 return Ok(Scouted { bench, extent, notes });
             }

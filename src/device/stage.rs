@@ -18,7 +18,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Fills every slot of `runner` to the context of `extent`.
+    /// Fills every slot of `runner` to the context of `extent`, unless it was that full before.
     pub fn fill(runner: &mut dyn Runner, extent: &Extent) -> Result<Stage> {
         let context = extent.context as usize;
         let stage = Stage::new(runner, context);
@@ -27,6 +27,9 @@ impl Stage {
             return Ok(stage);
         }
         for slot in 0..extent.slots as usize {
+            if runner.hold(slot, context, 0).is_ok() {
+                continue;
+            }
             runner.release(slot);
             for chunk in stage.tokens.chunks(extent.step_tokens as usize) {
                 runner.step(&[Row { slot, work: Work::Prompt { tokens: chunk, last: false } }])?;
@@ -44,12 +47,16 @@ impl Stage {
 
     fn fill_encoder(&self, runner: &mut dyn Runner, context: usize) -> Result<()> {
         let slots = runner.room().slots;
+        let own = (OUTPUT_TOKENS as usize).min(context);
+        if (0..slots).all(|slot| runner.hold(slot, own, context).is_ok()) {
+            return Ok(());
+        }
         for slot in 0..slots {
             runner.release(slot);
             let work = Work::Prompt { tokens: &self.tokens[..context], last: true };
             runner.step(&[Row { slot, work }])?;
         }
-        for _ in 1..OUTPUT_TOKENS.min(context as u32) {
+        for _ in 1..own {
             let decode = |slot| Row { slot, work: Work::Decode { token: self.tokens[slot % context] } };
             runner.step(&(0..slots).map(decode).collect::<Vec<_>>())?;
         }

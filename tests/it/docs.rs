@@ -92,7 +92,7 @@ fn commands_of_every_guide_run() {
         let text = fs::read_to_string(root().join(&guide)).unwrap();
         let checkout = Checkout::new();
         let mut blessed = text.clone();
-        for block in blocks(&text) {
+        for block in blocks(&text, "sh") {
             let stdout = run_block(&guide, &block, &checkout);
             let Some(expected) = block.output else { continue };
             if blessing() {
@@ -103,6 +103,18 @@ fn commands_of_every_guide_run() {
         }
         if blessed != text {
             fs::write(root().join(&guide), blessed).unwrap();
+        }
+    }
+}
+
+#[cfg(feature = "nn")]
+#[test]
+fn commands_that_run_models_run() {
+    for guide in guides() {
+        let text = fs::read_to_string(root().join(&guide)).unwrap();
+        let checkout = Checkout::new();
+        for block in blocks(&text, "sh nn") {
+            run_block(&guide, &block, &checkout);
         }
     }
 }

@@ -41,6 +41,10 @@ pub trait Backend: Clone + Send + 'static {
     fn dtype(&self) -> Dtype;
     /// Waits until the device has done everything asked of it.
     fn synchronize(&self) -> Result<()>;
+    /// Seconds of each operation since the last call, where operations are timed one by one.
+    fn operations(&self) -> Vec<f64> {
+        Vec::new()
+    }
 
     /// A float tensor of these values.
     fn upload(&self, values: &[f32], dims: &[usize]) -> Result<Self::Tensor>;

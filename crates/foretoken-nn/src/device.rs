@@ -1,11 +1,12 @@
 //! The devices one can ask for, and a model opened on one.
 
-use crate::backend::Dtype;
+use crate::backend::{Backend, Dtype};
 use crate::candle::Candle;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::runner::{Layout, Room, Runner};
 use crate::shape::ModelShape;
+use crate::traced::Traced;
 use crate::weights::Weights;
 use std::fmt;
 use std::str::FromStr;
@@ -86,27 +87,45 @@ impl Default for Options {
 /// # Errors
 /// [`Error::Device`] where the build or the machine lacks it; [`Error::OutOfMemory`]; errors of weights.
 pub fn open(shape: &ModelShape, device: Device, options: &Options) -> Result<Box<dyn Runner>> {
-    let Options { dtype, layout, room, weights } = options;
-    let shape = shape.clone();
     match device {
-        Device::CandleCpu => Ok(Box::new(Model::load(Candle::cpu(*dtype), shape, weights, *layout, *room)?)),
-        Device::CandleCuda => {
-            Ok(Box::new(Model::load(Candle::cuda(0, *dtype)?, shape, weights, *layout, *room)?))
-        }
-        Device::TchCpu | Device::TchCuda => open_torch(shape, device, options),
+        Device::CandleCpu => load(Candle::cpu(options.dtype), shape, options),
+        Device::CandleCuda => load(Candle::cuda(0, options.dtype)?, shape, options),
+        Device::TchCpu | Device::TchCuda => open_torch(shape, device, options, false),
     }
 }
 
+/// As [`open`], with every operation of the backend waited for and timed: see [`Runner::operations`].
+///
+/// # Errors
+/// As [`open`].
+pub fn open_traced(shape: &ModelShape, device: Device, options: &Options) -> Result<Box<dyn Runner>> {
+    match device {
+        Device::CandleCpu => load(Traced::new(Candle::cpu(options.dtype)), shape, options),
+        Device::CandleCuda => load(Traced::new(Candle::cuda(0, options.dtype)?), shape, options),
+        Device::TchCpu | Device::TchCuda => open_torch(shape, device, options, true),
+    }
+}
+
+fn load<B: Backend>(backend: B, shape: &ModelShape, options: &Options) -> Result<Box<dyn Runner>> {
+    let Options { layout, room, weights, .. } = options;
+    Ok(Box::new(Model::load(backend, shape.clone(), weights, *layout, *room)?))
+}
+
 #[cfg(feature = "tch")]
-fn open_torch(shape: ModelShape, device: Device, options: &Options) -> Result<Box<dyn Runner>> {
-    let Options { dtype, layout, room, weights } = options;
+fn open_torch(
+    shape: &ModelShape,
+    device: Device,
+    options: &Options,
+    traced: bool,
+) -> Result<Box<dyn Runner>> {
+    let dtype = options.dtype;
     let torch =
-        if device == Device::TchCuda { crate::Torch::cuda(0, *dtype)? } else { crate::Torch::cpu(*dtype) };
-    Ok(Box::new(Model::load(torch, shape, weights, *layout, *room)?))
+        if device == Device::TchCuda { crate::Torch::cuda(0, dtype)? } else { crate::Torch::cpu(dtype) };
+    if traced { load(Traced::new(torch), shape, options) } else { load(torch, shape, options) }
 }
 
 #[cfg(not(feature = "tch"))]
-fn open_torch(_: ModelShape, device: Device, _: &Options) -> Result<Box<dyn Runner>> {
+fn open_torch(_: &ModelShape, device: Device, _: &Options, _: bool) -> Result<Box<dyn Runner>> {
     Err(Error::Device {
         device: device.to_string(),
         what: "this build has no libtorch; build with the feature `tch` (scripts/libtorch.sh prepares it), or use candle-cpu"

@@ -29,21 +29,25 @@ mod layers;
 mod machine;
 mod model;
 mod names;
+mod probe;
 mod runner;
 mod shape;
 #[cfg(feature = "tch")]
 mod torch;
+mod traced;
 mod weights;
 pub mod zoo;
 
 pub use backend::{Backend, Dtype};
 pub use candle::Candle;
-pub use device::{Device, Options, open};
+pub use device::{Device, Options, open, open_traced};
 pub use error::{Error, Result};
 pub use machine::{Gpu, available_bytes, resident_bytes};
 pub use model::Model;
+pub use probe::{Part, PartTime};
 pub use runner::{Layout, Room, Row, Runner, Work};
 pub use shape::{Activation, ModelShape, Names, Norm, Position};
 #[cfg(feature = "tch")]
 pub use torch::Torch;
+pub use traced::Traced;
 pub use weights::Weights;

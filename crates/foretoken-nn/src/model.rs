@@ -4,9 +4,11 @@ use crate::attention::{Caches, Distances, Plan};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::layers::{Layer, Linear, Loader, NormWeights, relative_bucket, residual, split_heads};
+use crate::probe::{self, PartTime, Probe};
 use crate::runner::{Layout, Room, Row, Runner, Slots, Span, Work};
 use crate::shape::{ModelShape, Position};
 use crate::weights::{Part, Source, Stack, Weights};
+use std::cell::RefCell;
 use std::time::Instant;
 
 /// Token that an encoder-decoder starts its output with.
@@ -38,6 +40,7 @@ pub struct Model<B: Backend> {
     caches: Caches<B>,
     kv_bytes_measured: Option<u64>,
     slots: Slots,
+    probe: RefCell<Probe>,
 }
 
 impl<B: Backend> Model<B> {
@@ -95,7 +98,13 @@ impl<B: Backend> Model<B> {
             caches,
             kv_bytes_measured,
             slots,
+            probe: RefCell::default(),
         })
+    }
+
+    /// Notes that a part of the step has ended; free unless parts are timed.
+    fn mark(&self, part: probe::Part, layer: usize) -> Result<()> {
+        self.probe.borrow_mut().mark(&self.backend, part, layer)
     }
 
     /// Hidden vectors of tokens at positions, before the first layer.
@@ -131,20 +140,23 @@ impl<B: Backend> Model<B> {
             .iter()
             .map(|span| encoder.relative.as_ref().map(|t| square_bias(b, s, t, span.len)).transpose())
             .collect::<Result<Vec<_>>>()?;
-        for layer in &encoder.layers {
-            x = residual(b, s, &layer.attention_norm, &x, |x| {
+        self.mark(probe::Part::Embedding, 0)?;
+        for (number, layer) in encoder.layers.iter().enumerate() {
+            x = self.sublayer(probe::Part::Attention, number, &layer.attention_norm, &x, |x| {
                 let qkv = layer.attention.qkv.apply(b, x)?;
                 let mixed = self.caches.attend_itself(b, s, &qkv, n, &spans, &biases)?;
                 layer.attention.out.apply(b, &mixed)
             })?;
-            x = residual(b, s, &layer.ffn_norm, &x, |x| layer.ffn.apply(b, s, x))?;
+            x = self.sublayer(probe::Part::Ffn, number, &layer.ffn_norm, &x, |x| layer.ffn.apply(b, s, x))?;
         }
         if let Some(norm) = &encoder.final_norm {
             x = norm.apply(b, &x)?;
         }
+        self.mark(probe::Part::Norm, encoder.layers.len() - 1)?;
         for (number, layer) in self.decoder.layers.iter().enumerate() {
             if let Some((cross, _)) = &layer.cross {
                 self.caches.keep_encoded(b, s, number, &cross.kv.apply(b, &x)?, n, &spans)?;
+                self.mark(probe::Part::CrossAttention, number)?;
             }
         }
         for span in &spans {
@@ -169,24 +181,43 @@ impl<B: Backend> Model<B> {
         };
         let plan =
             Plan::new(b, s, self.layout, spans, &self.slots, self.room.context, self.distances.as_ref())?;
+        self.mark(probe::Part::Embedding, 0)?;
         for (number, layer) in self.decoder.layers.iter().enumerate() {
-            x = residual(b, s, &layer.attention_norm, &x, |x| {
+            x = self.sublayer(probe::Part::Attention, number, &layer.attention_norm, &x, |x| {
                 let qkv = layer.attention.qkv.apply(b, x)?;
                 let mixed = self.caches.attend_context(b, s, number, &qkv, &plan, turn.as_ref())?;
                 layer.attention.out.apply(b, &mixed)
             })?;
             if let Some((cross, norm)) = &layer.cross {
-                x = residual(b, s, norm, &x, |x| {
+                x = self.sublayer(probe::Part::CrossAttention, number, norm, &x, |x| {
                     let q = split_heads(b, &cross.q.apply(b, x)?, n, 0, s.heads, s.head_dim)?;
                     cross.out.apply(b, &self.caches.attend_encoded(b, s, number, &q, &plan)?)
                 })?;
             }
-            x = residual(b, s, &layer.ffn_norm, &x, |x| layer.ffn.apply(b, s, x))?;
+            x = self.sublayer(probe::Part::Ffn, number, &layer.ffn_norm, &x, |x| layer.ffn.apply(b, s, x))?;
         }
-        match &self.decoder.final_norm {
-            Some(norm) => norm.apply(b, &x),
-            None => Ok(x),
+        if let Some(norm) = &self.decoder.final_norm {
+            x = norm.apply(b, &x)?;
         }
+        self.mark(probe::Part::Norm, s.layers - 1)?;
+        Ok(x)
+    }
+
+    /// [`residual`] with its parts marked: the norm (and the sum before it), and what it is around.
+    fn sublayer(
+        &self,
+        part: probe::Part,
+        layer: usize,
+        norm: &NormWeights<B::Tensor>,
+        x: &B::Tensor,
+        f: impl FnOnce(&B::Tensor) -> Result<B::Tensor>,
+    ) -> Result<B::Tensor> {
+        residual(&self.backend, &self.shape, norm, x, |x| {
+            self.mark(probe::Part::Norm, layer)?;
+            let out = f(x)?;
+            self.mark(part, layer)?;
+            Ok(out)
+        })
     }
 
     /// Likeliest next token after each of these rows of x.
@@ -242,6 +273,7 @@ impl<B: Backend> Runner for Model<B> {
                     Work::Decode { .. } => None,
                 })
                 .collect();
+            self.probe.borrow_mut().enter(true);
             self.encode(&prompts)?;
         }
         // Prompt chunks first, so that decodes stand together.
@@ -259,6 +291,7 @@ impl<B: Backend> Runner for Model<B> {
             parts.push((rows[i].slot, self.slots.decoder[rows[i].slot], tokens.len() - before));
         }
         let spans = spans(parts.into_iter());
+        self.probe.borrow_mut().enter(false);
         let x = self.decode(&spans, &tokens)?;
         for span in &spans {
             self.slots.grow(span.slot, span.len);
@@ -275,7 +308,20 @@ impl<B: Backend> Runner for Model<B> {
         for (token, &j) in self.next_tokens(&x, &last)?.into_iter().zip(&emitting) {
             out[order[j]] = Some(token);
         }
+        self.mark(probe::Part::Head, self.shape.layers - 1)?;
         Ok(out)
+    }
+
+    fn step_by_part(&mut self, rows: &[Row<'_>]) -> Result<(Vec<Option<u32>>, Vec<PartTime>)> {
+        self.backend.synchronize()?;
+        self.probe.get_mut().start();
+        let tokens = self.step(rows);
+        let times = self.probe.get_mut().stop();
+        Ok((tokens?, times))
+    }
+
+    fn operations(&self) -> Vec<f64> {
+        self.backend.operations()
     }
 
     fn context(&self, slot: usize) -> usize {

@@ -1,6 +1,7 @@
 //! A model on a device, one step at a time.
 
 use crate::error::{Error, Result};
+use crate::probe::PartTime;
 use crate::shape::ModelShape;
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,15 @@ pub trait Runner: Send {
     /// # Errors
     /// [`Error::Step`] where a row asks for what cannot be (nothing is changed then), else the device's.
     fn step(&mut self, rows: &[Row<'_>]) -> Result<Vec<Option<u32>>>;
+    /// The same with a stopwatch inside: also how long each part of each layer took, the device waited for
+    /// after each.
+    ///
+    /// # Errors
+    /// As [`Runner::step`].
+    fn step_by_part(&mut self, rows: &[Row<'_>]) -> Result<(Vec<Option<u32>>, Vec<PartTime>)>;
+    /// Seconds of each operation of the backend since the last call; empty unless it was opened by
+    /// [`open_traced`](crate::open_traced).
+    fn operations(&self) -> Vec<f64>;
     /// Tokens of a slot's own context; 0 when it is free.
     fn context(&self, slot: usize) -> usize;
     /// Frees a slot.

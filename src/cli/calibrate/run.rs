@@ -10,6 +10,7 @@ use crate::cli::profile::told;
 use crate::cli::progress::{Countdown, stop_on_interrupt};
 use crate::device::{
     Bench, Gauges, Head, Journal, MeasureOptions, Scouted, active_w, idle_w, load, measure, scout,
+    time_overhead, time_parts, write_overhead, write_parts,
 };
 use crate::error::{Error, Result};
 use crate::latency::Power;
@@ -47,7 +48,11 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
     let facts = Facts { idle_w, active_w: active_w(&campaign.samples), ..facts };
     let session = campaign.session(args, &ask, facts);
     match outcome.and_then(|()| fitted(args, &campaign.samples, &session, &files)) {
-        Ok(fit) => publish(&campaign, &session, &fit, &files, console),
+        Ok(fit) => {
+            let staged = files.stage()?;
+            campaign.look_inside(args, &ask, &staged)?;
+            publish(staged, &campaign, &session, &fit, &files, console)
+        }
         Err(error) => {
             keep(&campaign.samples, &session, &files, console)?;
             Err(error)
@@ -76,13 +81,13 @@ fn fitted(args: &Args, samples: &Samples, session: &Session, files: &Files) -> R
 
 /// Writes all files at once, and shows the fit; the journal is done with.
 fn publish(
+    staged: Staged<'_>,
     campaign: &Campaign,
     session: &Session,
     fit: &Fit,
     files: &Files,
     console: &Console,
 ) -> Result<()> {
-    let staged = files.stage()?;
     raw(&staged, &campaign.samples, session)?;
     draw(fit, &staged.path("residuals"))?;
     staged.write("toml", toml::to_string(&fit.profile).map_err(|e| Error::Usage(e.to_string()))?)?;
@@ -175,6 +180,24 @@ impl Campaign {
             Ok(())
         });
         done.map(|_| ())
+    }
+
+    /// Times what is inside of steps, where that was asked for.
+    fn look_inside(&mut self, args: &Args, ask: &Ask, staged: &Staged<'_>) -> Result<()> {
+        let io = |e| Error::io(staged.path("layers.csv"), e);
+        let mut text = Vec::new();
+        if args.per_layer {
+            let parts = time_parts(&mut self.bench, &self.plan)?;
+            write_parts(&parts, &mut text).map_err(io)?;
+            staged.write("layers.csv", &text)?;
+        }
+        if args.instrumentation {
+            let costs = time_overhead(&mut self.bench, ask.device, self.plan.extent())?;
+            text.clear();
+            write_overhead(&costs, &mut text).map_err(io)?;
+            staged.write("instrumentation.csv", &text)?;
+        }
+        Ok(())
     }
 
     /// What was measured on what, by whom and when.

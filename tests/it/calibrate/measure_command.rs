@@ -100,12 +100,14 @@ mod nn {
     fn a_calibration_leaves_a_profile_that_a_replay_uses_and_all_it_came_from() {
         let desk = Desk::new();
         let output =
-            desk.run(&format!("calibrate {SMALL} --budget 2s --out new/p.toml --who me --format json"));
+            desk.run(&format!("calibrate {SMALL} --budget 2s --out new/p.toml --who me --format json --per-layer --instrumentation"));
         let talk = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{talk}");
         let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!((&json["schema"], &json["profile"]), (&1.into(), &"new/p.toml".into()));
         let files = [
+            "p.instrumentation.csv",
+            "p.layers.csv",
             "p.residuals.csv",
             "p.residuals.png",
             "p.residuals.svg",
@@ -114,6 +116,13 @@ mod nn {
             "p.toml",
         ];
         assert_eq!(list(&desk.path("new")), files);
+        let read = |name: &str| std::fs::read_to_string(desk.path(name)).unwrap();
+        assert!(
+            read("new/p.layers.csv").starts_with("prefill,decode,rows,context,stack,layer,part,seconds\n")
+        );
+        assert!(
+            read("new/p.instrumentation.csv").contains("not tested: the backend offers no graph capture")
+        );
         let samples = Samples::read(desk.path("new/p.samples.csv")).unwrap();
         assert!(samples.rows.iter().all(|s| s.cpu_s.is_some()));
         let session = Session::read(desk.path("new/p.session.toml")).unwrap();

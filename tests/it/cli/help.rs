@@ -14,6 +14,7 @@ fn help_is_as_reviewed() {
         "verify",
         "compare",
         "schedulers",
+        "calibrate",
         "compete",
         "figure",
         "length",

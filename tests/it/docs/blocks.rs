@@ -1,5 +1,6 @@
 //! Commands in Markdown: blocks fenced as `sh` are run, and a block fenced as `text` right after one is what its
-//! last command writes to standard output. Other blocks are for people.
+//! last command writes to standard output. Blocks fenced as `sh nn` are run where models can (feature `nn`). Other
+//! blocks are for people.
 
 /// A block of commands.
 pub struct Block<'a> {
@@ -17,11 +18,11 @@ impl Block<'_> {
     }
 }
 
-/// The blocks to run of a page.
-pub fn blocks(page: &str) -> Vec<Block<'_>> {
+/// The blocks of a page whose fence is `language`.
+pub fn blocks<'a>(page: &'a str, language: &str) -> Vec<Block<'a>> {
     let mut found = Vec::new();
     let mut rest = page;
-    while let Some((text, after)) = fenced(rest, "sh") {
+    while let Some((text, after)) = fenced(rest, language) {
         rest = after;
         let output = after.trim_start().starts_with("```text\n").then(|| fenced(after, "text")).flatten();
         found.push(Block { text, output: output.map(|(text, _)| text) });
@@ -54,7 +55,7 @@ pub fn words(line: &str) -> Vec<String> {
 #[test]
 fn blocks_are_found_with_their_output() {
     let page = "a\n```sh\nfora x \\\n  'y z'\n\nfora\n```\n\n```text\nout\n```\n```toml\nk=1\n```\n```sh\nforb\n```\n";
-    let found = blocks(page);
+    let found = blocks(page, "sh");
     assert_eq!(found.len(), 2);
     assert_eq!(found[0].commands(), ["fora x    'y z'", "fora"]);
     assert_eq!((found[0].output, found[1].output), (Some("out\n"), None));
