@@ -1,5 +1,6 @@
 //! `foretoken profile`: list, show, roofline, fit.
 
+mod draw;
 pub(super) mod fit;
 mod roofline;
 mod show;

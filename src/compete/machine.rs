@@ -6,7 +6,7 @@ use crate::engine::{
 };
 use crate::error::{Error, Result};
 use crate::ids::{ReplicaId, RequestId};
-use crate::latency::Profile;
+use crate::latency::{Draws, Profile};
 use crate::length::Belief;
 use crate::predict::{PredictionConfig, Predictor};
 use crate::record::RequestRecord;
@@ -193,7 +193,10 @@ impl Machine {
             scheduler_name: &contender.config.name,
             scheduler: &|_: ReplicaId| contender.make(seed),
             profile_name: &self.profile.name,
-            model: &|_: ReplicaId| self.profile.model(capacity),
+            model: &|replica: ReplicaId| {
+                let draws = Draws { seed, replicate: 0, replica: replica.0.into() };
+                self.profile.noisy_model(capacity, draws)
+            },
             stepwise: false,
             horizon: None,
         };

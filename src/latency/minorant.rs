@@ -40,3 +40,21 @@ pub struct Minorant {
     /// Whether a chunk that ends a recomputation costs what a decode does.
     pub resumes: bool,
 }
+
+/// A model's own rounding to whole nanoseconds, with as much again for the last bits of floats.
+const ROUNDING_S: f64 = 1e-9;
+
+impl Minorant {
+    /// The same under steps that take `factor` times as long, after they were rounded.
+    pub(super) fn times(&self, factor: f64) -> Minorant {
+        Minorant {
+            prompt_step_s: (self.prompt_step_s - ROUNDING_S) * factor,
+            decode_step_s: (self.decode_step_s - ROUNDING_S) * factor,
+            prefill_token_s: self.prefill_token_s * factor,
+            prefill_pair_s: self.prefill_pair_s * factor,
+            decode_s: self.decode_s * factor,
+            context_token_s: self.context_token_s * factor,
+            resumes: self.resumes,
+        }
+    }
+}

@@ -11,6 +11,7 @@ mod isolated;
 mod linear;
 mod minorant;
 mod model;
+mod noise;
 mod piecewise;
 mod polynomial;
 mod profile;
@@ -27,6 +28,7 @@ pub use hardware::{DevicePower, Dtype, Hardware, Link, Memory, Price};
 pub use isolated::Isolated;
 pub use linear::Linear;
 pub use minorant::{Minorant, StepLimits};
+pub use noise::Draws;
 pub use piecewise::Piecewise;
 pub use polynomial::Polynomial;
 pub use profile::{Domain, How, Kv, Noise, NoiseKind, Power, Profile, Provenance, Region, SCHEMA, Timing};
@@ -120,6 +122,11 @@ impl StepShape<'_> {
         self.prefill.iter().map(|c| u64::from(c.new)).sum()
     }
 
+    /// Packed rows: prefill tokens and decode rows.
+    pub fn rows(&self) -> u64 {
+        self.prefill_tokens() + self.decodes
+    }
+
     /// (query, key) pairs of the prefill's causal attention: Σ new·(context + new/2).
     pub fn prefill_pairs(&self) -> f64 {
         self.prefill.iter().map(|c| f64::from(c.new) * (f64::from(c.context) + 0.5 * f64::from(c.new))).sum()
@@ -141,7 +148,8 @@ pub struct Needs {
     pub device: bool,
 }
 
-/// A model of step durations.
+/// A model of step durations. The engine asks one once for each step of its replica, in order of step numbers;
+/// nobody looks ahead.
 pub trait LatencyModel: Send {
     /// Duration of a step of this shape. Errors (NaN, negative, overflow; outside of a table) are an
     /// [`Error::Usage`](crate::error::Error::Usage) that says which quantity is wrong; the engine turns its
@@ -153,8 +161,8 @@ pub trait LatencyModel: Send {
         Needs::default()
     }
 
-    /// Whether a step's duration depends on its shape alone, its number included. A model that measures a device
-    /// says no and is asked for every step one by one.
+    /// Whether a step's duration depends on its shape alone, the step number being part of it. A model that
+    /// measures a device says no and is asked for every step one by one.
     fn is_pure(&self) -> bool {
         true
     }

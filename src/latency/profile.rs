@@ -3,6 +3,7 @@
 use super::estimate::Origin;
 use super::linear::Linear;
 use super::model::Model;
+use super::noise::{Draws, Noisy};
 use super::piecewise::Piecewise;
 use super::polynomial::{Polynomial, ReplicaPolynomial};
 use super::roofline::{Roofline, Timed};
@@ -213,6 +214,11 @@ impl Noise {
     pub fn is_none(&self) -> bool {
         *self == Noise::default()
     }
+
+    /// Whether no step deviates.
+    pub fn is_calm(&self) -> bool {
+        self.kind == NoiseKind::None
+    }
 }
 
 /// KV memory of one replica.
@@ -287,7 +293,7 @@ impl Profile {
     /// The profile written as TOML in `text`, which was read from `file`.
     ///
     /// Errors name file, line and key: bad syntax, unknown or missing keys, another schema, unusable
-    /// numbers, noise (which this version cannot draw).
+    /// numbers.
     pub fn parse(file: impl AsRef<Path>, text: &str) -> Result<Profile> {
         let source = Source::parse(file, text)?;
         source.require_schema(SCHEMA)?;
@@ -298,7 +304,8 @@ impl Profile {
         }
     }
 
-    /// The latency model, on a replica whose KV memory holds `kv_capacity_tokens`.
+    /// The latency model without noise, on a replica whose KV memory holds `kv_capacity_tokens`: for whoever
+    /// estimates.
     pub fn model(&self, kv_capacity_tokens: u64) -> Result<Box<dyn LatencyModel>> {
         self.checked()?;
         Ok(match &self.timing {
@@ -311,6 +318,12 @@ impl Profile {
         })
     }
 
+    /// The same with the profile's noise, if it has any: for whoever simulates.
+    pub fn noisy_model(&self, kv_capacity_tokens: u64, draws: Draws) -> Result<Box<dyn LatencyModel>> {
+        let model = self.model(kv_capacity_tokens)?;
+        Ok(if self.noise.is_calm() { model } else { Noisy::boxed(model, &self.noise, draws) })
+    }
+
     /// Refuses unusable values, by key.
     pub(super) fn checked(&self) -> Result<()> {
         self.check().map_err(|flaw| Error::input(Place::key(flaw.key), flaw.what, flaw.help))
@@ -320,14 +333,7 @@ impl Profile {
         if self.name.is_empty() {
             return Err(Flaw::new("name", "the name is empty", "name the profile after its file"));
         }
-        if self.noise.kind != NoiseKind::None || self.noise.sigma.is_some() {
-            let what = "this version draws no noise, so the results would not be those of the profile";
-            return Err(Flaw::new(
-                "noise.kind",
-                what,
-                "set kind = \"none\" and remove the other keys of [noise]",
-            ));
-        }
+        self.noise.check()?;
         if let Some(power) = &self.power {
             quantity("power", "idle_w", power.idle_w)?;
             quantity("power", "active_w", power.active_w)?;

@@ -91,20 +91,32 @@ fn key_at(table: &DeTable<'_>, span: &Range<usize>) -> Option<String> {
     let covers = |s: Range<usize>| s.start <= span.start && span.end <= s.end;
     table.iter().find_map(|(key, value)| {
         let name: &str = key.get_ref();
-        if let DeValue::Table(inner) = value.get_ref()
-            && let Some(below) = key_at(inner, span)
-        {
-            return Some(join(name, &below));
-        }
-        (covers(key.span()) || covers(value.span())).then(|| name.to_string())
+        let within = |name: &str, value: &DeValue<'_>| match value {
+            DeValue::Table(inner) => key_at(inner, span).map(|below| join(name, &below)),
+            _ => None,
+        };
+        let below = match value.get_ref() {
+            DeValue::Array(items) => {
+                items.iter().enumerate().find_map(|(i, item)| within(&format!("{name}[{i}]"), item.get_ref()))
+            }
+            one => within(name, one),
+        };
+        below.or_else(|| (covers(key.span()) || covers(value.span())).then(|| name.to_string()))
     })
 }
 
-/// Byte offset of dotted `key`, or of the innermost table on its way that exists.
+/// Byte offset of dotted `key`, or of the innermost table on its way that exists. `name[2]` is the third of an
+/// array of tables.
 fn offset_of(table: &DeTable<'_>, key: &str) -> Option<usize> {
     let (head, rest) = key.split_once('.').unwrap_or((key, ""));
+    let (head, index) = head.split_once('[').unwrap_or((head, ""));
     let (name, value) = table.iter().find(|(k, _)| &**k.get_ref() == head)?;
     let here = name.span().start;
+    let index = index.trim_end_matches(']').parse::<usize>().ok();
+    let value = match value.get_ref() {
+        DeValue::Array(items) => index.and_then(|i| items.get(i)).unwrap_or(value),
+        _ => value,
+    };
     match value.get_ref() {
         DeValue::Table(inner) if !rest.is_empty() => Some(offset_of(inner, rest).unwrap_or(here)),
         _ => Some(here),

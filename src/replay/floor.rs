@@ -4,6 +4,7 @@ use super::inputs::Inputs;
 use crate::bound::{self, Bound, Certificate, Certified, Demand, Limits};
 use crate::engine::Gate;
 use crate::error::{Error, Result};
+use crate::ids::ReplicaId;
 use crate::latency::{Minorant, StepLimits};
 use crate::metrics::Floor;
 use crate::record::{RequestRecord, Status};
@@ -81,10 +82,14 @@ pub(super) fn demands(records: &[RequestRecord]) -> Vec<Demand> {
     demands
 }
 
-/// Affine functions under the step times of the scenario's profile.
+/// Affine functions under the step times of the scenario's profile, whatever noise is drawn.
 pub(super) fn minorants(scenario: &Scenario, inputs: &Inputs) -> Result<Vec<Minorant>> {
-    let model = inputs.known(scenario)?;
-    Ok(model.map_or(Vec::new(), |model| model.minorants(&limits(scenario, inputs).step)))
+    if inputs.timing.is_exclusive() {
+        // Nobody knows what a device can do at best.
+        return Ok(Vec::new());
+    }
+    let model = inputs.model(scenario, 0, ReplicaId::default())?;
+    Ok(model.minorants(&limits(scenario, inputs).step))
 }
 
 /// What the scenario's engine keeps within, whatever its scheduler does.

@@ -2,7 +2,8 @@
 
 use super::timing::Timing;
 use crate::error::{Error, Place, Result};
-use crate::latency::{LatencyModel, Profile};
+use crate::ids::ReplicaId;
+use crate::latency::{Draws, LatencyModel, Profile};
 use crate::predict::LengthSample;
 use crate::scenario::{Scenario, TraceConfig};
 use crate::trace::{self, Notes, ReadOptions, Reader, TraceRow};
@@ -196,22 +197,6 @@ impl Inputs {
         Inputs { timing, kv_blocks: self.kv_blocks, trace: self.trace.clone() }
     }
 
-    /// The latency model of a run of `scenario`.
-    ///
-    /// # Errors
-    /// The profile's, or the device's.
-    pub fn model(&self, scenario: &Scenario) -> Result<Box<dyn LatencyModel>> {
-        self.timing.model(scenario, self.kv_capacity_tokens(scenario))
-    }
-
-    /// The model by which any step can be asked for beforehand; none for a device.
-    ///
-    /// # Errors
-    /// The profile's.
-    pub fn known(&self, scenario: &Scenario) -> Result<Option<Box<dyn LatencyModel>>> {
-        self.timing.known(self.kv_capacity_tokens(scenario))
-    }
-
     /// True lengths, for predictors of stated accuracy.
     pub fn sample(&self) -> &LengthSample {
         &self.trace.sample
@@ -242,6 +227,28 @@ impl Inputs {
     /// What the reader of the trace noted, once it was read.
     pub fn notes(&self) -> Option<&Notes> {
         self.trace.notes.get()
+    }
+
+    /// The latency model of a replica in one replicate, with the noise that `scenario` asks for.
+    ///
+    /// # Errors
+    /// A profile that does not fit the memory; the device's.
+    pub fn model(
+        &self,
+        scenario: &Scenario,
+        replicate: u64,
+        replica: ReplicaId,
+    ) -> Result<Box<dyn LatencyModel>> {
+        let draws = Draws { seed: scenario.seed, replicate, replica: replica.0.into() };
+        self.timing.model(scenario, self.kv_capacity_tokens(scenario), draws)
+    }
+
+    /// The model without noise, for whoever asks about steps that no run took; none for a device.
+    ///
+    /// # Errors
+    /// A profile that does not fit the memory.
+    pub fn estimate(&self, scenario: &Scenario) -> Result<Option<Box<dyn LatencyModel>>> {
+        self.timing.estimate(self.kv_capacity_tokens(scenario))
     }
 
     /// Tokens that a replica's KV memory holds.

@@ -121,7 +121,7 @@ impl Job {
             scheduler_name: &config.name,
             scheduler: &|_: ReplicaId| registry.make(&config.name, &config.params, scheduler_seed),
             profile_name: &inputs.timing.name(),
-            model: &|_: ReplicaId| inputs.model(scenario),
+            model: &|replica: ReplicaId| inputs.model(scenario, replicate, replica),
             prediction,
             stepwise,
             horizon: scenario.metrics.horizon_s.and_then(SimTime::from_secs),

@@ -2,12 +2,13 @@
 
 use super::inputs::Inputs;
 use super::run::RunResult;
-use crate::engine::Preset;
+use crate::scenario::Scenario;
 use crate::trace::Notes;
 use crate::workload::Counts;
 
-/// Remarks on the engine's preset, the trace and `runs`.
-pub(super) fn of(preset: Preset, inputs: &Inputs, runs: &[RunResult]) -> Vec<String> {
+/// Remarks on the engine's preset, the trace, the profile and `runs`.
+pub(super) fn of(scenario: &Scenario, inputs: &Inputs, runs: &[RunResult]) -> Vec<String> {
+    let preset = scenario.engine.preset;
     let lacks = |what| format!("engine {} does without {what}.", preset.name());
     let mut remarks: Vec<String> = preset.lacks().map(lacks).into_iter().collect();
     remarks.extend(inputs.notes().map(on_trace).unwrap_or_default());
@@ -30,6 +31,12 @@ pub(super) fn of(preset: Preset, inputs: &Inputs, runs: &[RunResult]) -> Vec<Str
         remarks.push(format!(
             "{}{percent:.2}% of the steps lie outside of the domain that profile {profile} was made for.",
             up_to(runs)
+        ));
+    }
+    if inputs.timing.is_noisy(scenario) {
+        remarks.push(format!(
+            "step times deviate at random, as profile {} says; --set noise=off leaves that out.",
+            inputs.timing.name()
         ));
     }
     if alike(runs) {

@@ -156,13 +156,13 @@ pub fn replay(
     if let Existing::Same(stored) = &existing {
         // Made again only to be held against what is there.
         unchanged(out, stored, &manifest)?;
-        let remarks = remarks::of(scenario.engine.preset, &inputs, &runs);
+        let remarks = remarks::of(scenario, &inputs, &runs);
         return Ok(Replayed { runs, comparison, unchanged: true, remarks });
     }
     let loads = replay.each(&loads, |job| replay.measure(job))?;
     write::shared(&staging, &mut manifest, comparison.as_ref(), &runs, &loads)?;
     progress.check()?;
-    let mut remarks = remarks::of(scenario.engine.preset, &inputs, &runs);
+    let mut remarks = remarks::of(scenario, &inputs, &runs);
     let torn = if let Existing::Torn(files) = existing { files } else { Vec::new() };
     let not_whole =
         |file: &String| format!("{}: not as it was written; made again", out.join(file).display());

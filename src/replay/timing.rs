@@ -2,8 +2,8 @@
 
 use super::hardware;
 use crate::error::Result;
-use crate::latency::{LatencyModel, Profile, Recorded};
-use crate::scenario::{HardwareConfig, Scenario};
+use crate::latency::{Draws, LatencyModel, Profile, Recorded};
+use crate::scenario::{HardwareConfig, Scenario, StepNoise};
 use crate::time::Span;
 use std::sync::Arc;
 
@@ -56,25 +56,42 @@ impl Timing {
         matches!(self, Timing::Device(..))
     }
 
-    /// The latency model of a run of `scenario` on a replica whose KV memory holds `kv_capacity_tokens`.
+    /// The latency model of a run of `scenario` on a replica whose KV memory holds `kv_capacity_tokens`; `draws` make
+    /// the profile's noise.
     ///
     /// # Errors
     /// The profile's, or the device's.
-    pub fn model(&self, scenario: &Scenario, kv_capacity_tokens: u64) -> Result<Box<dyn LatencyModel>> {
+    pub fn model(
+        &self,
+        scenario: &Scenario,
+        kv_capacity_tokens: u64,
+        draws: Draws,
+    ) -> Result<Box<dyn LatencyModel>> {
         match self {
-            Timing::Profile(profile) => profile.model(kv_capacity_tokens),
+            Timing::Profile(profile) => match scenario.noise {
+                StepNoise::Profile => profile.noisy_model(kv_capacity_tokens, draws),
+                StepNoise::Off => profile.model(kv_capacity_tokens),
+            },
             Timing::Device(_, make) => make(scenario),
         }
     }
 
-    /// The model by which any step can be asked for beforehand; none for a device.
+    /// The model without noise, by which any step can be asked for beforehand; none for a device.
     ///
     /// # Errors
     /// The profile's.
-    pub fn known(&self, kv_capacity_tokens: u64) -> Result<Option<Box<dyn LatencyModel>>> {
+    pub fn estimate(&self, kv_capacity_tokens: u64) -> Result<Option<Box<dyn LatencyModel>>> {
         match self {
             Timing::Profile(profile) => profile.model(kv_capacity_tokens).map(Some),
             Timing::Device(..) => Ok(None),
+        }
+    }
+
+    /// Whether steps deviate at random in a run of `scenario`.
+    pub fn is_noisy(&self, scenario: &Scenario) -> bool {
+        match self {
+            Timing::Profile(profile) => scenario.noise == StepNoise::Profile && !profile.noise.is_calm(),
+            Timing::Device(..) => false,
         }
     }
 }

@@ -11,4 +11,5 @@ pub mod figure;
 pub mod fit;
 pub mod lengths;
 pub mod pareto;
+pub mod profile;
 pub mod residuals;

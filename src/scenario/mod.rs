@@ -43,6 +43,9 @@ pub struct Scenario {
     pub replicates: u32,
     /// Latency profile: a name of `foretoken profile list`, or a file.
     pub profile: String,
+    /// Random deviation of single steps from the profile's durations.
+    #[serde(default, skip_serializing_if = "StepNoise::is_profile")]
+    pub noise: StepNoise,
     /// A real model on a device of this machine, which replaces the profile.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hardware: Option<HardwareConfig>,
@@ -69,6 +72,23 @@ pub struct Scenario {
     pub load: LoadConfig,
     /// What is measured.
     pub metrics: MetricsConfig,
+}
+
+/// Whether single steps deviate at random from what the profile says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepNoise {
+    /// As the profile's `[noise]` says; profiles without it have none.
+    #[default]
+    Profile,
+    /// Every step takes what the profile's `[timing]` says.
+    Off,
+}
+
+impl StepNoise {
+    fn is_profile(&self) -> bool {
+        *self == StepNoise::Profile
+    }
 }
 
 /// The `[trace]` section: a file and how to read it.
@@ -278,6 +298,7 @@ impl Scenario {
             seed: 0,
             replicates: 1,
             profile: preset.default_profile().into(),
+            noise: StepNoise::default(),
             hardware: None,
             trace: TraceConfig::default(),
             workload: workload::Spec::default(),

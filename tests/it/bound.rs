@@ -4,7 +4,7 @@
 use crate::support::World;
 use foretoken::bound::{Bound, Certificate, Demand, Limits, lower_bound};
 use foretoken::engine::{self, ClusterConfig, Gate, Preset, Recording, RouterKind};
-use foretoken::latency::{Chunk, Minorant, Profile, StepLimits, StepShape};
+use foretoken::latency::{Chunk, Draws, Minorant, Profile, StepLimits, StepShape};
 use foretoken::predict::{LengthSample, PredictorConfig};
 use foretoken::record::{RequestRecord, Status};
 use foretoken::rng::Stream;
@@ -39,7 +39,28 @@ fn profile(draw: &mut Stream) -> Profile {
     };
     let head = "schema=1\nname=\"p\"\ndescription=\"\"\n[provenance]\nwho=\"\"\ndevice=\"\"\nsoftware=\"\"\n\
                 date=\"2026-01-01\"\nhow=\"analytic\"\n";
-    Profile::parse("p.toml", &format!("{head}{timing}\n")).unwrap()
+    Profile::parse("p.toml", &format!("{head}{timing}\n{}", noise(draw))).unwrap()
+}
+
+/// In one of three, factors on either side of 1, or all above it.
+fn noise(draw: &mut Stream) -> String {
+    if draw.below(3) > 0 {
+        return String::new();
+    }
+    let least = 0.3 + 1.2 * draw.uniform();
+    let mut factor = least;
+    let mut text =
+        format!("[noise]\nkind=\"regions\"\nautocorrelation={}\n[[noise.regions]]\n", 0.9 * draw.uniform());
+    for key in ["min", "p10", "median", "p90", "max"] {
+        text += &format!("{key}={factor}\n");
+        factor *= 1.0 + 0.3 * draw.uniform();
+    }
+    text
+}
+
+/// Random numbers of some replica.
+fn draws(replica: u32) -> Draws {
+    Draws { seed: 11, replicate: 0, replica: replica.into() }
 }
 
 fn polynomial(draw: &mut Stream) -> String {
@@ -151,10 +172,10 @@ fn no_step_is_shorter_than_a_minorant() {
     for seed in 0..400 {
         let mut draw = Stream::new(seed, 0, "bound.minorants", 0);
         let profile = profile(&mut draw);
-        let mut model = profile.model(65_536).unwrap();
+        let mut model = profile.noisy_model(65_536, draws(0)).unwrap();
         let minorants = model.minorants(&limits);
         assert!(!minorants.is_empty(), "{:?}", profile.timing);
-        for _ in 0..60 {
+        for step in 0..60 {
             let decodes = if draw.below(3) == 0 { 0 } else { between(&mut draw, 1, 48) };
             let chunks: Vec<Chunk> = (0..draw.below(5)).map(|_| chunk(&mut draw)).collect();
             if decodes == 0 && chunks.is_empty() {
@@ -162,8 +183,9 @@ fn no_step_is_shorter_than_a_minorant() {
             }
             let context_sum = if decodes > 0 { between(&mut draw, decodes, 1000 * decodes) } else { 0 };
             let context_max = between(&mut draw, context_sum.div_ceil(decodes.max(1)), context_sum);
+            let prefill = &chunks;
             let shape =
-                StepShape { prefill: &chunks, decodes, context_sum, context_max, ..StepShape::default() };
+                StepShape { step, prefill, decodes, context_sum, context_max, ..StepShape::default() };
             let took = model.step(&shape).unwrap().as_secs();
             for m in &minorants {
                 let least = least_s(m, &shape);
@@ -265,7 +287,7 @@ fn run(
         scheduler_name: name,
         scheduler: &|_| registry.make(name, &Params::new(), 7),
         profile_name: "p",
-        model: &|_| profile.model(world.blocks * u64::from(world.kv.block_tokens)),
+        model: &|id| profile.noisy_model(world.blocks * u64::from(world.kv.block_tokens), draws(id.0)),
         stepwise: false,
         horizon: None,
     };
@@ -290,7 +312,7 @@ fn no_run_of_any_scheduler_is_below_the_bound() {
         let (world, requests) = world(&mut draw);
         let profile = profile(&mut draw);
         let capacity = world.blocks * u64::from(world.kv.block_tokens);
-        let minorants = profile.model(capacity).unwrap().minorants(&limits(&world).step);
+        let minorants = profile.noisy_model(capacity, draws(0)).unwrap().minorants(&limits(&world).step);
         for _ in 0..3 {
             let name = names[draw.below(names.len() as u64) as usize];
             let Some(records) = run(&world, &profile, name, &requests) else { continue };

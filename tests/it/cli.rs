@@ -4,6 +4,8 @@ mod bad;
 mod device;
 mod fuzzed;
 mod help;
+mod noise;
+mod profile;
 mod replay;
 
 use assert_cmd::Command;

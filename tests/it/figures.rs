@@ -268,7 +268,9 @@ fn what_cannot_be_drawn_is_refused_by_name() {
     let zero = refusal(&line(Mark::Step(vec![Datum::new(0.0, 0.0)]), Axis::log("TTFT", "s")));
     assert!(zero.contains("aging") && zero.contains("log axis `TTFT`"), "{zero}");
     let band = refusal(&line(Mark::Band(vec![[0.0, 0.0, 1.0]]), linear.clone()));
-    assert!(band.contains("level and n"), "{band}");
+    assert!(band.contains("in `notes`"), "{band}");
+    let interval = refusal(&line(Mark::Line(vec![Datum::with_interval(0.0, 0.5, 0.0, 1.0)]), linear.clone()));
+    assert!(interval.contains("level and n"), "{interval}");
     let grid = Grid { x_edges: vec![0.0, 1.0], y_edges: vec![0.0, 1.0], values: vec![None, None] };
     let mut heat = line(Mark::Heat(grid), linear.clone());
     heat.colour = Some(Axis::default());

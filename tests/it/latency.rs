@@ -3,3 +3,4 @@
 mod dynamo;
 mod files;
 mod formulas;
+mod noise;

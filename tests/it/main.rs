@@ -23,6 +23,7 @@ mod latency;
 mod layering;
 mod length;
 mod metrics;
+mod noise;
 mod parquet;
 mod peaks;
 mod prediction;

@@ -109,7 +109,6 @@ fn published_parameter_counts() {
 
 #[test]
 fn impossible_steps_are_refused_and_change_nothing() {
-    let mut r = runner("tiny", Device::CandleCpu, Layout::Ragged, 2);
     let long = prompt(97, 0);
     let short = prompt(3, 0);
     let bad = [
@@ -120,10 +119,13 @@ fn impossible_steps_are_refused_and_change_nothing() {
         (vec![Row { slot: 0, work: Work::Prompt { tokens: &[512], last: true } }], "vocabulary of 512"),
         (vec![Row { slot: 1, work: Work::Prompt { tokens: &short, last: true } }; 2], "twice"),
     ];
-    for (rows, words) in bad {
-        let error = r.step(&rows).unwrap_err().to_string();
-        assert!(error.contains(words), "{error}");
-        assert_eq!((r.context(0), r.context(1)), (0, 0));
+    for device in devices() {
+        let mut r = runner("tiny", device, Layout::Ragged, 2);
+        for (rows, words) in &bad {
+            let error = r.step(rows).unwrap_err().to_string();
+            assert!(error.contains(words), "{device}: {error}");
+            assert_eq!((r.context(0), r.context(1)), (0, 0));
+        }
     }
 }
 
@@ -139,7 +141,11 @@ fn what_is_missing_is_said() {
         let error = open(&shape, Device::CandleCuda, &Options::default()).err().unwrap().to_string();
         assert!(error.contains("no CUDA"), "{error}");
     }
-    if !cfg!(feature = "tch") {
+    if cfg!(feature = "tch") {
+        // Where there is a GPU and libtorch has its CUDA part, it opens.
+        let refusal = open(&shape, Device::TchCuda, &Options::default()).err();
+        assert!(refusal.is_none_or(|e| e.to_string().contains("libtorch sees no CUDA")));
+    } else {
         let error = open(&shape, Device::TchCpu, &Options::default()).err().unwrap().to_string();
         assert!(error.contains("libtorch"), "{error}");
     }

@@ -2,15 +2,19 @@
 
 use crate::cli::{Console, Format};
 use crate::error::Result;
-use crate::latency::{Chunk, LatencyModel, Profile, StepShape};
+use crate::latency::{Chunk, LatencyModel, Noise, NoiseKind, Profile, Region, StepShape};
 use crate::time::Span;
 use serde_json::json;
+use std::path::PathBuf;
 
 /// Capacity used for the step times of a profile that names none.
 const ASSUMED_KV_TOKENS: u64 = 100_000;
 const BATCHES: [u64; 7] = [1, 4, 16, 32, 64, 128, 256];
 const CONTEXTS: [u64; 5] = [128, 512, 1_024, 2_048, 4_096];
 const PREFILLS: [u32; 7] = [16, 128, 512, 1_024, 2_048, 4_096, 8_192];
+
+/// Standard normal quantile of 0.9.
+pub(super) const Z90: f64 = 1.281_551_565_544_600_4;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -19,6 +23,9 @@ pub struct Args {
     /// KV capacity of the replica, tokens (default: the profile's own).
     #[arg(long)]
     kv_tokens: Option<u64>,
+    /// Folder for a figure of the step times (NAME.svg, .png, .pdf, .csv).
+    #[arg(long, value_name = "DIR")]
+    figure: Option<PathBuf>,
 }
 
 /// One step of the table.
@@ -36,12 +43,15 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
     let own = profile.kv.as_ref().map(|kv| kv.capacity_tokens);
     let kv_tokens = args.kv_tokens.or(own).unwrap_or(ASSUMED_KV_TOKENS);
     let rows = steps(&mut *profile.model(kv_tokens)?);
+    if let Some(dir) = &args.figure {
+        super::draw::draw(dir, &profile, kv_tokens, console)?;
+    }
     match console.format {
         Format::Table => text(&profile, kv_tokens, &rows, console),
         Format::Csv | Format::Json => {
             let headers = ["prefill_tokens", "decodes", "context_tokens", "step_s", "in_domain"];
             let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-            let steps: Vec<_> = rows.iter().map(entry).collect();
+            let steps: Vec<_> = rows.iter().map(|row| entry(row, &profile.noise)).collect();
             let json =
                 json!({ "schema": 1, "profile": profile, "kv_capacity_tokens": kv_tokens, "steps": steps });
             console.table(&headers, &cells, &json)
@@ -73,12 +83,18 @@ fn cells(row: &Row) -> Vec<String> {
     shape.iter().map(u64::to_string).chain([step_s, row.in_domain.to_string()]).collect()
 }
 
-fn entry(row: &Row) -> serde_json::Value {
-    json!({
+fn entry(row: &Row, noise: &Noise) -> serde_json::Value {
+    let step_s = row.took.as_ref().ok().map(|t| t.as_secs());
+    let mut entry = json!({
         "prefill_tokens": row.prefill_tokens, "decodes": row.decodes, "context_tokens": row.context_tokens,
-        "step_s": row.took.as_ref().ok().map(|t| t.as_secs()), "error": row.took.as_ref().err(),
-        "in_domain": row.in_domain,
-    })
+        "step_s": step_s, "error": row.took.as_ref().err(), "in_domain": row.in_domain,
+    });
+    if !noise.is_calm() {
+        let rows = u64::from(row.prefill_tokens) + row.decodes;
+        let quantile = |normal: f64| step_s.map(|s| s * noise.factor(normal, rows));
+        (entry["p10_s"], entry["p90_s"]) = (json!(quantile(-Z90)), json!(quantile(Z90)));
+    }
+    entry
 }
 
 fn text(profile: &Profile, kv_tokens: u64, rows: &[Row], console: &Console) -> Result<()> {
@@ -125,6 +141,7 @@ fn head(profile: &Profile, kv_tokens: u64) -> String {
     if let Some(power) = &profile.power {
         lines.push(format!("power: {} W idle, {} W active", power.idle_w, power.active_w));
     }
+    lines.extend(noise(&profile.noise));
     let domain = &profile.domain;
     let limits = [
         ("prefill tokens", domain.max_prefill_tokens),
@@ -138,4 +155,28 @@ fn head(profile: &Profile, kv_tokens: u64) -> String {
         false => format!("domain: {}", limits.join(", ")),
     });
     lines.join("\n") + "\n\n"
+}
+
+/// What is said of the noise, a line for each size of step.
+fn noise(noise: &Noise) -> Vec<String> {
+    let lines = match (noise.kind, noise.sigma) {
+        (NoiseKind::None, _) => return Vec::new(),
+        (NoiseKind::LogNormal, sigma) => {
+            vec![format!("noise: log-normal factor of median 1, sigma {}", sigma.unwrap_or(0.0))]
+        }
+        (NoiseKind::Regions, _) => {
+            let rows =
+                |most: Option<u64>| most.map_or("all larger".to_string(), |m| format!("up to {m} rows"));
+            let line = |r: &Region| {
+                let Region { max_rows, min, p10, median, p90, max } = r;
+                format!(
+                    "noise, {}: factor {min} to {max}; 10% {p10}, median {median}, 90% {p90}",
+                    rows(*max_rows)
+                )
+            };
+            noise.regions.iter().map(line).collect()
+        }
+    };
+    let correlation = format!("noise: correlation {} from step to step", noise.autocorrelation);
+    lines.into_iter().chain([correlation]).collect()
 }

@@ -17,6 +17,10 @@ pub(super) fn check(spec: &FigureSpec) -> Result<()> {
     if spec.intervals.is_none() && series().any(|s| s.mark.has_intervals()) {
         return refuse("intervals without a stated meaning", "set level and n in `intervals`");
     }
+    let band = |mark: &Mark| matches!(mark, Mark::Band(rows) if !rows.is_empty());
+    if spec.intervals.is_none() && spec.notes.is_empty() && series().any(|s| band(&s.mark)) {
+        return refuse("a band without a stated meaning", "say in `notes` what it is");
+    }
     if spec.colour.is_none() && series().any(|s| matches!(s.mark, Mark::Heat(_))) {
         return refuse("a heat map without a colour axis", "set `colour`");
     }

@@ -24,7 +24,7 @@ pub struct FigureSpec {
     pub legend: Legend,
     /// Colour axis of all heat maps; required when there is one.
     pub colour: Option<Axis>,
-    /// What the drawn intervals mean; required when there is one.
+    /// What the intervals of points mean; required when there is one.
     pub intervals: Option<Intervals>,
     /// What the figure shows, for screen readers and page generators.
     pub caption: String,
@@ -56,7 +56,7 @@ pub enum Legend {
     None,
 }
 
-/// Meaning of every band and error bar of a figure.
+/// Meaning of the intervals of points, drawn as error bars or bands, throughout a figure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Intervals {
@@ -132,7 +132,7 @@ pub enum Mark {
     Line(Vec<Datum>),
     /// Right-continuous steps, as of an ECDF: from each point level to the next x. Intervals become a band.
     Step(Vec<Datum>),
-    /// A band alone: (x, low, high).
+    /// A band alone: (x, low, high). The figure's notes say what it means.
     Band(Vec<[f64; 3]>),
     /// Markers; intervals become error bars.
     Points(Vec<Datum>),
@@ -281,9 +281,9 @@ impl Mark {
         }
     }
 
-    /// Whether any interval is drawn.
+    /// Whether any point has an interval.
     pub(super) fn has_intervals(&self) -> bool {
-        matches!(self, Mark::Band(b) if !b.is_empty()) || self.data().iter().any(|d| d.interval.is_some())
+        self.data().iter().any(|d| d.interval.is_some())
     }
 
     /// Whether nothing is drawn.

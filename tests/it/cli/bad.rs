@@ -149,9 +149,9 @@ fn profiles_may_refuse() {
     desk.write("table.toml", format!("{head}{table}"));
     refused(&desk, "--trace t.csv --profile table.toml", &["profile p", "step 0", "clamp"]);
     let linear =
-        "[timing.linear]\nstep_s = 0.01\ndecode_s = 1e-4\n[noise]\nkind = \"log-normal\"\nsigma = 0.1\n";
+        "[timing.linear]\nstep_s = 0.01\ndecode_s = 1e-4\n[noise]\nkind = \"log-normal\"\nsigma = -1\n";
     desk.write("noise.toml", format!("{head}{linear}"));
-    refused(&desk, "--trace t.csv --profile noise.toml", &["noise.toml, line 17, key noise.kind"]);
+    refused(&desk, "--trace t.csv --profile noise.toml", &["noise.toml, line 18, key noise.sigma"]);
 }
 
 #[test]

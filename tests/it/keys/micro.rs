@@ -45,6 +45,7 @@ impl Micro {
         // A profile made for one request at a time.
         let unit = include_str!("../../../profiles/unit.toml");
         let narrow = format!("{unit}\n[domain]\nmax_decodes = 1\n");
+        let noisy = format!("{unit}\n[noise]\nkind = \"log-normal\"\nsigma = 0.2\n");
         let files = [
             ("trace.csv", trace),
             ("sigmas.csv", sigmas),
@@ -54,6 +55,7 @@ impl Micro {
             ("laws.csv", laws),
             ("laws2.csv", laws2),
             ("narrow.toml", narrow),
+            ("noisy.toml", noisy),
         ];
         for (name, text) in files {
             std::fs::write(dir.path().join(name), text).unwrap();

@@ -159,15 +159,6 @@ fn tables_and_rooflines_are_checked_key_by_key() {
     }
 }
 
-#[test]
-fn noise_is_refused_and_its_absence_is_not() {
-    let error = error_of(&format!("{GOOD}[noise]\nkind = \"log-normal\"\nsigma = 0.1\n"));
-    assert!(error.contains("line 16, key noise.kind") && error.contains("draws no noise"), "{error}");
-    let error = error_of(&format!("{GOOD}[noise]\nkind = \"none\"\nsigma = 0.1\n"));
-    assert!(error.contains("draws no noise"), "{error}");
-    assert!(Profile::parse("p.toml", &format!("{GOOD}[noise]\nkind = \"none\"\n")).is_ok());
-}
-
 /// Write the schema anew with FORETOKEN_BLESS=1.
 #[test]
 fn the_schema_is_not_stale() {
