@@ -60,12 +60,8 @@ impl Replica {
             free -= new_blocks;
             shape.step = core.sums.steps + steps;
             shape.context_sum = context_sum + core.padded_context;
-            if self.needs.squares {
-                shape.context_squares = squares + core.padded_squares;
-            }
-            if self.needs.max {
-                shape.context_max = longest.max(longest_padded);
-            }
+            shape.context_squares = if self.needs.squares { squares + core.padded_squares } else { 0 };
+            shape.context_max = if self.needs.max { longest.max(longest_padded) } else { 0 };
             let took =
                 self.model.step(&shape).map_err(|e| e.at_step(&self.profile_name, core.id.0, shape.step))?;
             duration = took + core.overhead;

@@ -84,7 +84,8 @@ pub(super) fn demands(records: &[RequestRecord]) -> Vec<Demand> {
 
 /// Affine functions under the step times of the scenario's profile, whatever noise is drawn.
 pub(super) fn minorants(scenario: &Scenario, inputs: &Inputs) -> Result<Vec<Minorant>> {
-    if inputs.known(scenario)?.is_none() {
+    if inputs.timing.is_exclusive() {
+        // Nobody knows what a device can do at best.
         return Ok(Vec::new());
     }
     let model = inputs.model(scenario, 0, ReplicaId::default())?;

@@ -198,14 +198,6 @@ impl Inputs {
         Inputs { timing, kv_blocks: self.kv_blocks, trace: self.trace.clone() }
     }
 
-    /// The model by which any step can be asked for beforehand; none for a device.
-    ///
-    /// # Errors
-    /// The profile's.
-    pub fn known(&self, scenario: &Scenario) -> Result<Option<Box<dyn LatencyModel>>> {
-        self.timing.known(self.kv_capacity_tokens(scenario))
-    }
-
     /// True lengths, for predictors of stated accuracy.
     pub fn sample(&self) -> &LengthSample {
         &self.trace.sample
@@ -248,12 +240,16 @@ impl Inputs {
         replicate: u64,
         replica: ReplicaId,
     ) -> Result<Box<dyn LatencyModel>> {
-        let capacity = self.kv_capacity_tokens(scenario);
-        self.timing.model(
-            scenario,
-            capacity,
-            Draws { seed: scenario.seed, replicate, replica: replica.0.into() },
-        )
+        let draws = Draws { seed: scenario.seed, replicate, replica: replica.0.into() };
+        self.timing.model(scenario, self.kv_capacity_tokens(scenario), draws)
+    }
+
+    /// The model without noise, for whoever asks about steps that no run took; none for a device.
+    ///
+    /// # Errors
+    /// A profile that does not fit the memory.
+    pub fn estimate(&self, scenario: &Scenario) -> Result<Option<Box<dyn LatencyModel>>> {
+        self.timing.estimate(self.kv_capacity_tokens(scenario))
     }
 
     /// Tokens that a replica's KV memory holds.

@@ -70,7 +70,7 @@ impl Job {
 
 /// Times alone, without noise, if the profile can tell them for the longest request that completed.
 fn isolated(scenario: &Scenario, inputs: &Inputs, finished: &Finished) -> Result<Option<RefCell<Isolated>>> {
-    let Some(model) = inputs.known(scenario)? else { return Ok(None) };
+    let Some(model) = inputs.estimate(scenario)? else { return Ok(None) };
     let overhead = Span::from_secs(scenario.engine.host_overhead_s).unwrap_or_default();
     let threshold = match u64::from(scenario.engine.long_prefill_threshold) {
         0 => u64::MAX,

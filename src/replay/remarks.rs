@@ -2,8 +2,7 @@
 
 use super::inputs::Inputs;
 use super::run::RunResult;
-use super::timing::Timing;
-use crate::scenario::{Scenario, StepNoise};
+use crate::scenario::Scenario;
 use crate::trace::Notes;
 use crate::workload::Counts;
 
@@ -34,12 +33,10 @@ pub(super) fn of(scenario: &Scenario, inputs: &Inputs, runs: &[RunResult]) -> Ve
             up_to(runs)
         ));
     }
-    if let (StepNoise::Profile, Timing::Profile(profile)) = (scenario.noise, &inputs.timing)
-        && !profile.noise.is_calm()
-    {
+    if inputs.timing.is_noisy(scenario) {
         remarks.push(format!(
             "step times deviate at random, as profile {} says; --set noise=off leaves that out.",
-            profile.name
+            inputs.timing.name()
         ));
     }
     if alike(runs) {

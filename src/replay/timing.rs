@@ -56,8 +56,8 @@ impl Timing {
         matches!(self, Timing::Device(..))
     }
 
-    /// The latency model of a run of `scenario` on a replica whose KV memory holds `kv_capacity_tokens`; `draws`
-    /// says whose noise it is.
+    /// The latency model of a run of `scenario` on a replica whose KV memory holds `kv_capacity_tokens`; `draws` make
+    /// the profile's noise.
     ///
     /// # Errors
     /// The profile's, or the device's.
@@ -80,10 +80,18 @@ impl Timing {
     ///
     /// # Errors
     /// The profile's.
-    pub fn known(&self, kv_capacity_tokens: u64) -> Result<Option<Box<dyn LatencyModel>>> {
+    pub fn estimate(&self, kv_capacity_tokens: u64) -> Result<Option<Box<dyn LatencyModel>>> {
         match self {
             Timing::Profile(profile) => profile.model(kv_capacity_tokens).map(Some),
             Timing::Device(..) => Ok(None),
+        }
+    }
+
+    /// Whether steps deviate at random in a run of `scenario`.
+    pub fn is_noisy(&self, scenario: &Scenario) -> bool {
+        match self {
+            Timing::Profile(profile) => scenario.noise == StepNoise::Profile && !profile.noise.is_calm(),
+            Timing::Device(..) => false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The `[hardware]` section: step times from a real model on a device of this machine.
 
-use super::Scenario;
+use super::{Scenario, StepNoise};
 use crate::calibrate::Clock;
 use crate::error::{Error, Place, Result};
 use schemars::JsonSchema;
@@ -154,6 +154,9 @@ impl HardwareConfig {
         if s.profile != HARDWARE {
             let what = format!("[hardware] gives the step times, not profile {}", s.profile);
             return bad("profile", what, "leave out one of them");
+        }
+        if s.noise != StepNoise::Profile {
+            return bad("noise", "a device deviates as it does".into(), "leave it out");
         }
         if self.model.is_empty() {
             return bad("hardware.model", "there is no model".into(), "name one, such as tiny");

@@ -9,7 +9,7 @@ use crate::error::{Error, Place, Result};
 use crate::latency::{Chunk, LatencyModel, Needs, NoiseKind, Profile, StepShape};
 use crate::record::Status;
 use crate::replay::{Inputs, Job, Listeners, Progress, Timing, Trace, device_model, device_parts};
-use crate::scenario::{HardwareConfig, Scenario};
+use crate::scenario::{HardwareConfig, Scenario, StepNoise};
 use crate::scheduler::Registry;
 use crate::time::Span;
 use crate::workload::{Arrivals, OrInf};
@@ -228,6 +228,7 @@ impl<'a> Lab<'a> {
     fn simulated(&self, profile: &Profile) -> Scenario {
         let mut scenario = self.scenario.clone();
         scenario.hardware = None;
+        scenario.noise = StepNoise::Off;
         scenario.profile.clone_from(&profile.name);
         let blocks = self.hardware.kv_blocks(scenario.kv.block_tokens);
         scenario.kv.blocks.get_or_insert(blocks);

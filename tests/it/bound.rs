@@ -185,14 +185,9 @@ fn no_step_is_shorter_than_a_minorant() {
             }
             let context_sum = if decodes > 0 { between(&mut draw, decodes, 1000 * decodes) } else { 0 };
             let context_max = between(&mut draw, context_sum.div_ceil(decodes.max(1)), context_sum);
-            let shape = StepShape {
-                step,
-                prefill: &chunks,
-                decodes,
-                context_sum,
-                context_max,
-                ..StepShape::default()
-            };
+            let prefill = &chunks;
+            let shape =
+                StepShape { step, prefill, decodes, context_sum, context_max, ..StepShape::default() };
             let took = model.step(&shape).unwrap().as_secs();
             for m in &minorants {
                 let least = least_s(m, &shape);

@@ -136,6 +136,7 @@ fn what_a_device_cannot_do_is_refused_by_key() {
         (&["engine.max_model_len=0"], &["key engine.max_model_len"]),
         (&["cluster.replicas=2"], &["key cluster.replicas", "one device"]),
         (&["profile=unit"], &["key profile", "leave out one"]),
+        (&["noise=off"], &["key noise"]),
         (&["hardware.slots=0"], &["key hardware.slots"]),
         (&["hardware.threads=2", "hardware.clock=cpu"], &["key hardware.clock"]),
         (&["hardware.real_time=true", "hardware.clock=cpu"], &["key hardware.clock"]),

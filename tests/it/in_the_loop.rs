@@ -132,13 +132,13 @@ fn both(
     let capacity = world.blocks * u64::from(world.kv.block_tokens);
     let make =
         |_: ReplicaId| -> Result<Box<dyn Scheduler>> { registry.make(&world.scheduler, &world.params, 7) };
-    let simulated = world.run_models(requests, &|_| profile.model(capacity), &make);
+    let simulated = world.run_on(requests, &|_| profile.model(capacity), &make);
     let device = |_: ReplicaId| -> Result<Box<dyn LatencyModel>> {
         let slots = vec![Vec::new(); world.engine.max_seqs as usize];
         let fake = Fake { profile: profile.model(capacity)?, slots, beside: beside.clone(), steps: 0 };
         Ok(Box::new(InTheLoop::new(fake, 3, pace())))
     };
-    [simulated, world.run_models(requests, &device, &make)]
+    [simulated, world.run_on(requests, &device, &make)]
 }
 
 fn slow_world(seed: u64) -> (World, Vec<Request>) {

@@ -25,7 +25,7 @@ fn run(world: &World, requests: &[Request], profile: &Profile, seed: u64) -> (Ru
     let draws = |id: ReplicaId| Draws { seed, replicate: 0, replica: id.0.into() };
     let model = |id: ReplicaId| profile.noisy_model(1, draws(id));
     world
-        .run_models(requests, &model, &|_| registry.make(&world.scheduler, &world.params, 7))
+        .run_on(requests, &model, &|_| registry.make(&world.scheduler, &world.params, 7))
         .unwrap_or_else(|e| panic!("seed {seed}: {e}"))
 }
 

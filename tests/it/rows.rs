@@ -74,7 +74,7 @@ fn runs_alike(world: &World, requests: &[Request], seed: u64) {
     let registry = Registry::builtin();
     let make = |_| registry.make(&world.scheduler, &world.params, 7);
     let plain = world.run(requests, |shape| duration(shape).0);
-    let booked = world.run_models(requests, &|_| Ok(Box::new(Bookkeeper::default())), &make);
+    let booked = world.run_on(requests, &|_| Ok(Box::new(Bookkeeper::default())), &make);
     match (plain, booked) {
         (Ok((a, _)), Ok((b, _))) => assert_eq!(a.digest, b.digest, "world {seed}"),
         (Err(a), Err(b)) => assert_eq!(a.to_string(), b.to_string(), "world {seed}"),

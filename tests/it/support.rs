@@ -106,11 +106,11 @@ impl World {
         F: FnMut(&StepShape<'_>) -> u64 + Send + Clone + 'static,
     {
         let model = |_| Ok(Box::new(Fn(model.clone())) as Box<dyn LatencyModel>);
-        self.run_models(requests, &model, scheduler)
+        self.run_on(requests, &model, scheduler)
     }
 
-    /// The same with a latency model of the caller's for each replica.
-    pub fn run_models(
+    /// The same with latency models of the caller's.
+    pub fn run_on(
         &self,
         requests: &[Request],
         model: &dyn std::ops::Fn(ReplicaId) -> Result<Box<dyn LatencyModel>>,

@@ -134,5 +134,8 @@ fn validation_calibrates_and_leaves_a_profile() {
     let report = desk.json("d/report.json");
     assert!(report["seeds"][0]["calibrations_differ"].is_number(), "{report}");
     assert!(desk.list("d/seed-1").contains(&"profile.samples.csv".to_string()));
-    desk.ok("replay --trace t.csv --profile d/seed-1/profile.toml --set engine.max_seqs=2 --set metrics.max_outside_domain=1 --set workload.over_long=reject --out r");
+    desk.ok(
+        "replay --trace t.csv --profile d/seed-1/profile.toml --set engine.max_seqs=2 --set engine.max_model_len=64 \
+         --set workload.over_long=clip --set metrics.max_outside_domain=1 --out r",
+    );
 }
