@@ -186,6 +186,18 @@ fn cross_validation_takes_the_curve_at_a_cliff_and_the_line_on_a_line() {
 }
 
 #[test]
+fn a_form_that_does_not_follow_is_said_to() {
+    let samples = timed(&plan(), &cliff(), 1, 3, 0.02, 1);
+    let notes = |form| fitted(&samples, Some(form)).report.notes.concat();
+    assert!(
+        notes(Form::Polynomial).contains("on held-out points, below 0.95"),
+        "{}",
+        notes(Form::Polynomial)
+    );
+    assert!(!notes(Form::Piecewise).contains("held-out"));
+}
+
+#[test]
 fn batch_1_is_its_own_point() {
     let fit = fitted(&timed(&plan(), &cliff(), 1, 5, 0.02, 3), None);
     let Timing::Piecewise(curve) = &fit.profile.timing else { panic!("{:?}", fit.profile.timing) };
