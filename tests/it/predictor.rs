@@ -28,6 +28,7 @@ fn trace() -> String {
 }
 
 /// A file of the shared data; says so where it is not there.
+#[allow(clippy::print_stdout, reason = "says what was not tested")]
 fn shared(name: &str) -> Option<String> {
     let path = root().join("../shared/data").join(name);
     if !path.is_file() {
