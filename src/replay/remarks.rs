@@ -2,6 +2,8 @@
 
 use super::inputs::Inputs;
 use super::run::RunResult;
+use super::timing::Timing;
+use crate::latency::How;
 use crate::scenario::Scenario;
 use crate::trace::Notes;
 use crate::workload::Counts;
@@ -31,6 +33,16 @@ pub(super) fn of(scenario: &Scenario, inputs: &Inputs, runs: &[RunResult]) -> Ve
         remarks.push(format!(
             "{}{percent:.2}% of the steps lie outside of the domain that profile {profile} was made for.",
             up_to(runs)
+        ));
+    }
+    if let Timing::Profile(profile) = &inputs.timing
+        && profile.provenance.how == How::Measured
+        && profile.domain.max_decodes == Some(u64::from(scenario.engine.max_seqs))
+    {
+        remarks.push(format!(
+            "steps have at most {} requests and {} tokens, as far as profile {} was measured, unless engine.max_seqs \
+             and engine.max_tokens_per_step say otherwise.",
+            scenario.engine.max_seqs, scenario.engine.max_tokens_per_step, profile.name
         ));
     }
     if inputs.timing.is_noisy(scenario) {

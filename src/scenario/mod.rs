@@ -3,6 +3,7 @@
 mod fuzz;
 mod hardware;
 mod keys;
+mod measured;
 mod paths;
 mod resolve;
 mod written;

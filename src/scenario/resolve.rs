@@ -1,6 +1,6 @@
 //! From files and `--set` to a whole [`Scenario`].
 
-use super::{HARDWARE, HardwareConfig, SCHEMA, Scenario, check_path, keys, paths, scalar, wrong};
+use super::{HARDWARE, HardwareConfig, SCHEMA, Scenario, check_path, keys, measured, paths, scalar, wrong};
 use crate::engine::{Gate, Preset, StepKind};
 use crate::error::{Error, Place, Result};
 use std::path::{Path, PathBuf};
@@ -138,6 +138,7 @@ impl Draft {
             let hardware: HardwareConfig = hardware.clone().try_into().unwrap_or_default();
             hardware.limit(&mut defaults);
         }
+        measured::limit(&self.over, &mut defaults);
         let mut merged = Table::try_from(defaults).expect("built-in values are plain");
         merge(&mut merged, self.over.clone());
         let scenario: Scenario = serde_path_to_error::deserialize(merged).map_err(|e| {
