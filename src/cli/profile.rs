@@ -48,7 +48,10 @@ fn write(path: &Path, text: &str, overwrite: bool) -> Result<()> {
 }
 
 fn exists(path: &Path) -> Error {
-    Error::input(Place::file(path), "the file exists", "choose another, or add --overwrite")
+    match path.is_dir() {
+        true => Error::input(Place::file(path), "this is a directory", "name a file in it"),
+        false => Error::input(Place::file(path), "the file exists", "choose another, or add --overwrite"),
+    }
 }
 
 fn list(console: &Console) -> Result<()> {

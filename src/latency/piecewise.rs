@@ -12,8 +12,8 @@ use crate::time::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `c(n) + request_s·(k + B) + several_s·[k + B > 1] + context_token_s·S + prefill_pair_s·Σ new·(context + new/2)`
-/// with k prefill chunks of P tokens, B decode rows, S the sum of their contexts, and n = P + B packed rows.
+/// `c(n) + request_s·(k + B) + several_s·[k + B > 1] + prefill_s·[k > 0] + context_token_s·S +
+/// prefill_pair_s·Σ new·(context + new/2)` with k prefill chunks of P tokens, B decode rows, S the sum of their contexts, and n = P + B packed rows.
 ///
 /// c is linear between its knots, level below the first, and goes on beyond the last as between the last two,
 /// but never falls there. Absent keys are 0.
@@ -31,6 +31,9 @@ pub struct Piecewise {
     /// matrices then, however many rows the prompt has.
     #[serde(default)]
     pub several_s: f64,
+    /// Seconds of a step with prefill: an encoder runs beside the decoder.
+    #[serde(default)]
+    pub prefill_s: f64,
     /// Seconds per token of decode context.
     #[serde(default)]
     pub context_token_s: f64,
@@ -53,6 +56,7 @@ impl Piecewise {
         self.step_s.iter().try_for_each(|&t| quantity(table, "step_s", t))?;
         quantity(table, "request_s", self.request_s)?;
         quantity(table, "several_s", self.several_s)?;
+        quantity(table, "prefill_s", self.prefill_s)?;
         quantity(table, "context_token_s", self.context_token_s)?;
         quantity(table, "prefill_pair_s", self.prefill_pair_s)
     }
@@ -115,7 +119,8 @@ impl Piecewise {
 }
 
 impl Kernel for Piecewise {
-    /// Each line under the curve with the other terms; a chunk counts for no request, and none is one of several.
+    /// Each line under the curve with the other terms; a chunk counts for no request and no prefill, and no
+    /// request for one of several.
     fn minorants(&self, _: &StepLimits) -> Vec<Minorant> {
         let minorant = |[constant, slope]: [f64; 2]| Minorant {
             prompt_step_s: constant,
@@ -135,6 +140,7 @@ impl Kernel for Piecewise {
         let seconds = self.curve_s(shape.prefill_tokens() + shape.decodes)
             + self.request_s * requests as f64
             + if requests > 1 { self.several_s } else { 0.0 }
+            + if shape.prefill.is_empty() { 0.0 } else { self.prefill_s }
             + self.context_token_s * shape.context_sum as f64
             + self.prefill_pair_s * shape.prefill_pairs();
         span_ns("the step's curve over packed rows", seconds * 1e9)

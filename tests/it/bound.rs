@@ -114,7 +114,9 @@ fn piecewise(draw: &mut Stream) -> String {
     let step_s: Vec<f64> = rows.iter().map(|_| 1e-4 + coefficient(draw, 1e-2)).collect();
     let mut c = |largest| coefficient(draw, largest);
     format!(
-        "[timing.piecewise]\nrows={rows:?}\nstep_s={step_s:?}\nrequest_s={}\nseveral_s={}\ncontext_token_s={}\nprefill_pair_s={}",
+        "[timing.piecewise]\nrows={rows:?}\nstep_s={step_s:?}\nrequest_s={}\nseveral_s={}\nprefill_s={}\n\
+         context_token_s={}\nprefill_pair_s={}",
+        c(1e-3),
         c(1e-3),
         c(1e-3),
         c(1e-4),

@@ -56,7 +56,7 @@ impl Form {
                 "decode_ms[1]",
                 "decode_ms[2]",
             ],
-            Form::Piecewise => &["request_s", "several_s", "context_token_s", "prefill_pair_s"],
+            Form::Piecewise => &["request_s", "several_s", "prefill_s", "context_token_s", "prefill_pair_s"],
         }
     }
 }
@@ -87,16 +87,21 @@ pub struct Basis {
     knots: Vec<u64>,
     /// Whether points tell the cost of a request apart from that of a row.
     requests: bool,
+    /// Whether points tell the cost of a prefill apart from that of its rows.
+    prefills: bool,
     capacity_tokens: f64,
 }
 
 impl Basis {
     pub fn new(form: Form, targets: &[&Target], kv_capacity_tokens: u64) -> Basis {
+        let decodes = targets.iter().filter(|t| t.work.chunks == 0);
+        let decoded = decodes.map(|t| t.work.rows).max().unwrap_or(0);
         let telling = |t: &&&Target| t.work.chunks > 0 && t.work.requests > 1.0;
         Basis {
             form,
             knots: if form == Form::Piecewise { knots(targets) } else { Vec::new() },
             requests: targets.iter().filter(telling).count() >= TELLING,
+            prefills: targets.iter().filter(|t| t.work.chunks > 0 && t.work.rows <= decoded).count() >= 2,
             capacity_tokens: kv_capacity_tokens as f64,
         }
     }
@@ -123,7 +128,13 @@ impl Basis {
                 let told = when(self.requests);
                 let (requests, several) = (told * work.requests, told * when(work.requests > 1.0));
                 let mut row = hats(&self.knots, work.rows);
-                row.extend([requests, several, work.context_sum, work.prefill_pairs]);
+                row.extend([
+                    requests,
+                    several,
+                    when(self.prefills) * prefill,
+                    work.context_sum,
+                    work.prefill_pairs,
+                ]);
                 row
             }
         }
@@ -176,8 +187,9 @@ impl Basis {
                     step_s: step_s.to_vec(),
                     request_s: rest[0],
                     several_s: rest[1],
-                    context_token_s: rest[2],
-                    prefill_pair_s: rest[3],
+                    prefill_s: rest[2],
+                    context_token_s: rest[3],
+                    prefill_pair_s: rest[4],
                 })
             }
         }

@@ -94,7 +94,7 @@ pub fn fit(samples: &Samples, session: &Session, options: &FitOptions) -> Result
     let law = Law::fit(chosen.form, &targets, capacity);
     let seconds = law.predict(&targets)?;
     let scatter = Scatter::new(&targets, &seconds, samples, clock);
-    let mut notes = remarks(&all, &targets, chosen.form, session);
+    let mut notes = remarks(&all, &targets, chosen, session);
     let passes =
         repeats::compare(chosen.form, samples, options.against.as_ref(), clock, capacity, &mut notes)?;
     notes.extend(passes.iter().filter(|r| repeats::differs(r)).map(distrust));
@@ -195,8 +195,16 @@ fn residuals(targets: &[&Target], seconds: &[f64], chosen: &HeldOut) -> Vec<Resi
     targets.iter().zip(seconds).enumerate().map(residual).collect()
 }
 
-fn remarks(all: &[Target], used: &[&Target], form: Form, session: &Session) -> Vec<String> {
+/// Share of the variance of step times on held-out points that a profile for simulation should explain.
+const LEAST_R2: f64 = 0.95;
+
+fn remarks(all: &[Target], used: &[&Target], chosen: &HeldOut, session: &Session) -> Vec<String> {
+    let (form, r2) = (chosen.form, chosen.score.r2);
     let mut notes = Vec::new();
+    if r2 < LEAST_R2 {
+        let what = "single steps will be off: try another form, or measure again on a quieter machine";
+        notes.push(format!("R2 is {r2:.2} on held-out points, below {LEAST_R2}; {what}"));
+    }
     if used.len() < all.len() {
         let mixed = all.len() - used.len();
         notes.push(format!(

@@ -51,12 +51,12 @@ fn least_points(form: Form) -> usize {
 
 /// Kinds of points that are missing.
 fn missing(form: Form, targets: &[&Target]) -> Vec<String> {
-    let count = |key: &dyn Fn(&Target) -> Option<[u64; 2]>| -> usize {
+    let count = |key: &dyn Fn(&Target) -> Option<u64>| -> usize {
         targets.iter().filter_map(|t| key(t)).collect::<BTreeSet<_>>().len()
     };
-    let lengths = count(&|t| (t.work.chunks > 0).then(|| [t.work.prefill_tokens as u64, 0]));
-    let batches = count(&|t| (t.work.chunks == 0).then(|| [t.work.decodes as u64, 0]));
-    let contexts = count(&|t| (t.work.decodes > 0.0).then(|| [t.work.context_max as u64, 0]));
+    let lengths = count(&|t| (t.work.chunks > 0).then_some(t.work.prefill_tokens as u64));
+    let batches = count(&|t| (t.work.chunks == 0).then_some(t.work.decodes as u64));
+    let contexts = count(&|t| (t.work.decodes > 0.0).then_some(t.work.context_max as u64));
     let lengths_wanted = if form == Form::Linear { 2 } else { 3 };
     let wanted = [
         (lengths, lengths_wanted, "prefill lengths"),

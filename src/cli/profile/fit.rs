@@ -3,7 +3,7 @@
 use super::{told, write};
 use crate::calibrate::{Clock, Coefficient, Fit, FitOptions, Form, Residual, Samples, Session, fit};
 use crate::cli::Console;
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::latency::{NoiseKind, Timing};
 use crate::report::figure::{self, Datum, Picture, Style, Width};
 use crate::report::residuals::{Residuals, Timed, residual_figure};
@@ -110,8 +110,11 @@ pub fn noise(name: &str) -> Result<NoiseKind> {
 
 /// Runs `profile fit`.
 pub fn run(args: &Args, console: &Console) -> Result<()> {
-    if let Some(out) = args.out.as_ref().filter(|out| out.exists() && !args.overwrite) {
+    if let Some(out) = args.out.as_ref().filter(|out| out.is_dir() || (out.exists() && !args.overwrite)) {
         return Err(super::exists(out));
+    }
+    if let Some(dir) = args.figure.as_ref().filter(|dir| dir.is_file()) {
+        return Err(Error::input(Place::file(dir), "this is a file", "name a directory for the plots"));
     }
     let samples = Samples::read(&args.samples)?;
     let session = args.session(console)?;

@@ -147,7 +147,7 @@ fn bad_input_is_refused_and_nothing_is_lost() {
     bad("old.session.toml", &SESSION.replace("schema = 1", "schema = 2"));
     bad("taken.toml", "mine");
     let fit = |more: &[&str]| refused(dir.path(), &[&["profile", "fit"], more].concat());
-    let cases: [(&[&str], &str); 11] = [
+    let cases: [(&[&str], &str); 14] = [
         (&["nan.csv"], "nan.csv, line 3, column wall_s: NaN s is no duration"),
         (&["few.csv"], "few.csv: the samples have no"),
         (&["columns.csv"], "columns.csv, line 2"),
@@ -158,6 +158,9 @@ fn bad_input_is_refused_and_nothing_is_lost() {
         (&["x.samples.csv", "--form", "picewise"], "did you mean `piecewise`?"),
         (&["x.samples.csv", "--out", "taken.toml"], "taken.toml: the file exists; choose another"),
         (&["x.samples.csv", "--against", "nan.csv"], "nan.csv, line 3"),
+        (&["x.samples.csv", "--out", "."], ".: this is a directory; name a file in it"),
+        (&["x.samples.csv", "--out", ".", "--overwrite"], "this is a directory"),
+        (&["x.samples.csv", "--figure", "taken.toml"], "taken.toml: this is a file; name a directory"),
         (&["x.samples.csv", "--folds", "1"], "1 folds hold nothing out"),
     ];
     for (words, wanted) in cases {

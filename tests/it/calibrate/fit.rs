@@ -95,6 +95,7 @@ pub fn cliff() -> Timing {
         step_s: vec![1.9e-3, 8.6e-3, 9.4e-3, 12e-3, 90e-3],
         request_s: 1e-5,
         several_s: 8e-4,
+        prefill_s: 0.0,
         context_token_s: 4e-7,
         prefill_pair_s: 5e-7,
     })
@@ -182,6 +183,18 @@ fn cross_validation_takes_the_curve_at_a_cliff_and_the_line_on_a_line() {
         let batches = fitted(&timed(&padded_plan(), &padded(), 1, 5, 0.05, seed), None);
         assert_eq!(batches.report.form, Form::StaticBatch, "{:?}", batches.report.forms);
     }
+}
+
+#[test]
+fn a_form_that_does_not_follow_is_said_to() {
+    let samples = timed(&plan(), &cliff(), 1, 3, 0.02, 1);
+    let notes = |form| fitted(&samples, Some(form)).report.notes.concat();
+    assert!(
+        notes(Form::Polynomial).contains("on held-out points, below 0.95"),
+        "{}",
+        notes(Form::Polynomial)
+    );
+    assert!(!notes(Form::Piecewise).contains("held-out"));
 }
 
 #[test]

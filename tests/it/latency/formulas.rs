@@ -96,7 +96,7 @@ fn tables_refuse_or_clamp_what_lies_outside() {
 #[test]
 fn a_curve_over_packed_rows_has_cliff_plateau_and_tail() {
     let p = profile(
-        "[timing.piecewise]\nrows = [1, 2, 10, 20]\nstep_s = [1.0, 4.0, 4.8, 6.8]\nrequest_s = 0.1\nseveral_s = 0.5\n\
+        "[timing.piecewise]\nrows = [1, 2, 10, 20]\nstep_s = [1.0, 4.0, 4.8, 6.8]\nrequest_s = 0.1\nseveral_s = 0.5\nprefill_s = 0.3\n\
          context_token_s = 0.01\nprefill_pair_s = 0.001\n",
     );
     let mut model = p.model(0).unwrap();
@@ -108,8 +108,8 @@ fn a_curve_over_packed_rows_has_cliff_plateau_and_tail() {
     near(seconds(&[], 6, 0), 4.4 + 0.6 + 0.5);
     // 12 prefill tokens in two chunks and 3 decodes: 15 packed rows of 5 requests, 8·(4 + 4) + 4·2 pairs.
     let chunks = [Chunk::of_prompt(4, 8), Chunk::of_prompt(0, 4)];
-    near(seconds(&chunks, 3, 30), 5.8 + 0.5 + 0.5 + 0.3 + 0.072);
-    near(seconds(&chunks[..1], 0, 0), 4.6 + 0.1 + 0.064);
+    near(seconds(&chunks, 3, 30), 5.8 + 0.5 + 0.5 + 0.3 + 0.3 + 0.072);
+    near(seconds(&chunks[..1], 0, 0), 4.6 + 0.1 + 0.3 + 0.064);
     // Beyond the last knot, 0.2 s a row.
     near(seconds(&[], 30, 0), 8.8 + 3.0 + 0.5);
     let falling = "[timing.piecewise]\nrows = [2, 4]\nstep_s = [3.0, 1.0]\n";
