@@ -116,6 +116,7 @@ fn static_batches_element_types_and_clocks_run() {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "it is about the clock on the wall")]
 #[test]
 fn real_time_waits_for_arrivals() {
     let dir = tempfile::tempdir().unwrap();
