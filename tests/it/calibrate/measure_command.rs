@@ -100,7 +100,7 @@ mod nn {
     fn a_calibration_leaves_a_profile_that_a_replay_uses_and_all_it_came_from() {
         let desk = Desk::new();
         let output =
-            desk.run(&format!("calibrate {SMALL} --budget 2s --out new/p.toml --who me --format json --per-layer --instrumentation"));
+            desk.run(&format!("calibrate {SMALL} --budget 6s --out new/p.toml --who me --format json --per-layer --instrumentation"));
         let talk = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{talk}");
         let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -159,7 +159,7 @@ mod nn {
         desk.refused(&format!("{SMALL} --seed 5 --resume --out p.toml"), &["p.journal.jsonl", "seed"]);
         let text = std::fs::read_to_string(&journal).unwrap();
         let last: serde_json::Value = serde_json::from_str(text.lines().nth(kept).unwrap()).unwrap();
-        let budget = last["elapsed_s"].as_f64().unwrap() + 1.0;
+        let budget = last["elapsed_s"].as_f64().unwrap() + 5.0;
         let output = desk.run(&format!("calibrate {SMALL} --resume --budget {budget}s --out p.toml"));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let samples = Samples::read(desk.path("p.samples.csv")).unwrap();
