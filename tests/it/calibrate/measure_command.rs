@@ -1,6 +1,6 @@
 //! `foretoken calibrate`, as a user types it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 /// A folder to work in.
@@ -9,10 +9,6 @@ struct Desk(tempfile::TempDir);
 impl Desk {
     fn new() -> Desk {
         Desk(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
     }
 
     fn command(&self, args: &str) -> Command {
@@ -56,7 +52,14 @@ mod nn {
     use super::*;
     use foretoken::calibrate::{Clock, Samples, Session};
     use foretoken::latency::Profile;
+    use std::path::PathBuf;
     use std::time::Duration;
+
+    impl Desk {
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+    }
 
     /// As small as a calibration can be.
     const SMALL: &str = "--model tiny --slots 2 --context 32 --threads 1 --clock cpu --noise none";
