@@ -2,6 +2,7 @@
 
 mod command;
 mod fit;
+mod limits;
 #[cfg(feature = "nn")]
 mod measure;
 mod measure_command;

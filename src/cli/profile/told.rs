@@ -110,17 +110,17 @@ pub fn talk(report: &FitReport, out: Option<&Path>, figures: &[PathBuf], console
     }
 }
 
-/// How to use the profile within what was measured.
+/// How to use the profile; a replay keeps its steps within what was measured.
 fn use_of(report: &FitReport, path: &Path) -> String {
-    let mut words = format!("{}: foretoken replay --profile {0}", path.display());
+    let mut words = format!("{}: foretoken replay --trace TRACE --profile {0}", path.display());
     if report.form == Form::StaticBatch {
         words += " --set engine.preset=static";
     }
     if let Some(most) = report.domain.max_decodes {
-        words += &format!(" --set engine.max_seqs={most}");
+        words += &format!("; measured up to {most} requests");
     }
-    if let Some(most) = report.domain.max_prefill_tokens.filter(|_| report.form != Form::StaticBatch) {
-        words += &format!(" --set engine.max_tokens_per_step={most}");
+    if let Some(most) = report.domain.max_prefill_tokens {
+        words += &format!(" and {most} prompt tokens in a step");
     }
-    words + " keeps batches within what was measured"
+    words
 }
