@@ -36,10 +36,10 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
     /// What goes to standard output.
-    #[arg(long, global = true, value_enum, default_value = "table")]
+    #[arg(long, global = true, value_enum, default_value = "table", display_order = 900)]
     format: Format,
     /// Say nothing on standard error but errors.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 900)]
     quiet: bool,
 }
 

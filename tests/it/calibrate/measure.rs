@@ -24,7 +24,7 @@ fn every_point_is_timed_in_every_pass_that_must_be_whatever_the_model_and_layout
     for model in ["tiny", "tiny-t5"] {
         for layout in [Layout::Ragged, Layout::Padded] {
             let plan = plan(model);
-            let options = MeasureOptions { budget_s: 20.0, tolerance: 1e9, ..MeasureOptions::default() };
+            let options = MeasureOptions { budget_s: 300.0, tolerance: 1e9, ..MeasureOptions::default() };
             let mut heard = 0;
             let samples = measure(&mut bench(model, layout), &plan, &options, &mut |_, p| {
                 heard += 1;
@@ -49,7 +49,7 @@ fn every_point_is_timed_in_every_pass_that_must_be_whatever_the_model_and_layout
 #[test]
 fn a_measurement_goes_on_where_it_was_stopped() {
     let plan = plan("tiny");
-    let mut options = MeasureOptions { budget_s: 20.0, tolerance: 1e9, ..MeasureOptions::default() };
+    let mut options = MeasureOptions { budget_s: 300.0, tolerance: 1e9, ..MeasureOptions::default() };
     let mut kept = Samples::default();
     let stopped = measure(&mut bench("tiny", Layout::Ragged), &plan, &options, &mut |s, _| {
         kept.rows.push(s.clone());
@@ -67,7 +67,7 @@ fn a_measurement_goes_on_where_it_was_stopped() {
 #[test]
 fn longer_prompts_and_larger_batches_take_longer() {
     let mut bench = bench("tiny", Layout::Ragged);
-    let options = MeasureOptions { budget_s: 20.0, tolerance: 1e9, ..MeasureOptions::default() };
+    let options = MeasureOptions { budget_s: 300.0, tolerance: 1e9, ..MeasureOptions::default() };
     let samples = measure(&mut bench, &plan("tiny"), &options, &mut |_, _| Ok(())).unwrap();
     let best = |prefill: &str, decode: &str| {
         let of = |s: &&foretoken::calibrate::Sample| {
