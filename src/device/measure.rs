@@ -1,7 +1,7 @@
 //! Timing the points of a plan.
 
 use super::conditions::{Gauges, load};
-use super::scout::too_short;
+use super::scout::{FILL_SHARE, too_short};
 use super::stage::Stage;
 use super::{Bench, refused};
 use crate::calibrate::{Clock, Plan, Sample, Samples, Turn};
@@ -142,7 +142,8 @@ impl Run<'_> {
             }
             if elapsed_s > OVERRUN * self.options.budget_s {
                 let done = f64::from(pass - 1) + i as f64 / places.len() as f64;
-                let share = (done / f64::from(self.options.passes)).max(0.01);
+                // Before the first step only the slots were filled.
+                let share = (done / f64::from(self.options.passes)).max(FILL_SHARE);
                 return Err(too_short(self.options.budget_s, elapsed_s / share));
             }
             if i % LOOK_EVERY == 0 {

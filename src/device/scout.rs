@@ -15,7 +15,7 @@ const FIRST_STEP_TOKENS: usize = 16;
 /// them, so that five passes fit.
 const LONGEST_STEPS: f64 = 125.0;
 /// Share of a budget that may go into filling slots.
-const FILL_SHARE: f64 = 0.15;
+pub(super) const FILL_SHARE: f64 = 0.15;
 /// Memory kept free for activations, beside weights and KV: a share of what is free.
 const SPARE_SHARE: f64 = 0.15;
 

@@ -100,10 +100,11 @@ fn publish(
     Ok(())
 }
 
-/// Writes the samples of a calibration that came to nothing, and leaves the journal.
+/// Writes the samples of a calibration that came to nothing, and leaves the journal if it holds any.
 fn keep(samples: &Samples, session: &Session, files: &Files, console: &Console) -> Result<()> {
     if samples.rows.is_empty() {
-        return Ok(());
+        let journal = files.journal();
+        return std::fs::remove_file(&journal).map_err(|e| Error::io(journal, e));
     }
     let staged = files.stage()?;
     raw(&staged, samples, session)?;
