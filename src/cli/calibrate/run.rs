@@ -3,7 +3,7 @@
 use super::Args;
 use super::ask::Ask;
 use super::files::{Files, Staged};
-use crate::calibrate::{Facts, Fit, FitOptions, Plan, SCHEMA, Samples, Session, fit};
+use crate::calibrate::{Clock, Facts, Fit, FitOptions, Plan, SCHEMA, Samples, Session, fit};
 use crate::cli::Console;
 use crate::cli::profile::fit::draw;
 use crate::cli::profile::told;
@@ -38,7 +38,7 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
     for note in &campaign.notes {
         console.talk(&format!("note: {note}"));
     }
-    warn_if_busy(load(), ask.asked.threads, console);
+    warn_if_busy(load(), &ask, console);
     let facts = campaign.bench.facts()?;
     let idle_w = idle_w(&mut Gauges::open(&ask.asked.backend));
     let outcome = campaign.measure(args, &ask, &files, console);
@@ -233,11 +233,16 @@ fn busy_from(threads: usize) -> f64 {
     threads as f64 + 1.0
 }
 
-fn warn_if_busy(load: Option<f64>, threads: usize, console: &Console) {
+fn warn_if_busy(load: Option<f64>, ask: &Ask, console: &Console) {
+    let threads = ask.asked.threads;
     if let Some(load) = load.filter(|l| *l > busy_from(threads)) {
+        let remedy = match ask.asked.clock {
+            Clock::Cpu => "",
+            Clock::Wall => ", or use --threads 1 --clock cpu",
+        };
         console.talk(&format!(
-            "warning: the load average is {load:.1}, and {threads} threads are to be timed: others disturb the \
-             measurement; wait for a quiet machine, or use --threads 1 --clock cpu"
+            "warning: the load average is {load:.1}, and what is timed uses {threads}: others disturb the measurement; wait \
+             for a quiet machine{remedy}"
         ));
     }
 }
