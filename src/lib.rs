@@ -4,34 +4,22 @@
 //! model how long it takes, into records; everything else is a pure function of records.
 //! `ARCHITECTURE.md` has the map.
 
-pub mod bound;
 pub mod calibrate;
 pub mod cli;
 pub mod compare;
 pub mod compete;
-pub mod contract;
 #[cfg(feature = "nn")]
 pub mod device;
-pub mod digest;
-pub mod engine;
-pub mod error;
 pub mod gallery;
-pub mod ids;
-pub mod in_the_loop;
-pub mod kv;
-pub mod latency;
 pub mod learn;
-pub mod length;
-pub mod metrics;
-pub mod predict;
-pub mod record;
 pub mod replay;
 pub mod report;
-pub mod rng;
 pub mod scenario;
-pub mod scheduler;
 pub mod sweep;
-pub mod time;
-pub mod trace;
 pub mod validate;
-pub mod workload;
+
+#[doc(inline)]
+pub use foretoken_engine::{
+    bound, contract, digest, engine, error, ids, in_the_loop, kv, latency, length, metrics, predict, record,
+    rng, scheduler, time, trace, workload,
+};

@@ -159,7 +159,8 @@ fn every_guide_is_in_the_readme() {
 #[test]
 fn the_map_names_every_folder() {
     let map = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    for entry in fs::read_dir(root().join("src")).unwrap() {
+    let folders = ["src", "crates/foretoken-engine/src"].map(|dir| fs::read_dir(root().join(dir)).unwrap());
+    for entry in folders.into_iter().flatten() {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
         let written = if entry.path().is_dir() { format!("`{name}/`") } else { format!("`{name}`") };

@@ -35,7 +35,7 @@ pub struct StaticBatch {
 }
 
 /// What padding makes of prefill chunks: their padded tokens k·N, and k·N·(2M + N).
-pub(crate) fn padded(chunks: &[Chunk]) -> [f64; 2] {
+pub fn padded(chunks: &[Chunk]) -> [f64; 2] {
     let longest = |of: fn(&Chunk) -> u32| f64::from(chunks.iter().map(of).max().unwrap_or(0));
     let (new, context) = (longest(|c| c.new), longest(|c| c.context));
     let tokens = chunks.len() as f64 * new;

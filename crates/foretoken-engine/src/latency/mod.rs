@@ -37,7 +37,7 @@ pub use roofline::{AllReduce, Experts, Roofline};
 pub use shape::{Attention, Grouped, Latent, ModelShape, Moe};
 pub use source::Source;
 pub use static_batch::StaticBatch;
-pub(crate) use static_batch::padded as static_batch_padding;
+pub use static_batch::padded as static_batch_padding;
 pub use table::{Outside, Table};
 
 use crate::error::Result;
