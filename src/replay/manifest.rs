@@ -97,10 +97,8 @@ impl Manifest {
             Error::input(Place::file(&path).line(e.line() as u64), e.to_string(), "replay the scenario again")
         };
         let value: serde_json::Value = serde_json::from_str(&text).map_err(bad)?;
-        if let Some(schema) =
-            value.get("schema").and_then(serde_json::Value::as_u64).filter(|&s| s > SCHEMA.into())
-        {
-            let what = format!("this is schema {schema}; this build reads up to {SCHEMA}");
+        if let Some(schema) = value.get("schema").filter(|s| s.as_u64() != Some(SCHEMA.into())) {
+            let what = format!("this is schema {schema}; this build reads {SCHEMA}");
             return Err(Error::input(Place::file(&path), what, "use a newer foretoken"));
         }
         serde_json::from_value(value).map_err(bad)

@@ -9,6 +9,15 @@ use toml::{Table, Value};
 /// Folders of replicates are numbered with three digits.
 const MOST_REPLICATES: u32 = 1000;
 
+/// The most that a count may be, beyond which a run would fill the memory, or a sum of counts overflow.
+const MOST_REPLICAS: u32 = 4096;
+const MOST_BLOCKS: u64 = 1 << 40;
+const MOST_TOKENS: u64 = 1 << 48;
+/// Counters of tokens in a block, over all replicas.
+const MOST_RESIDUES: u64 = 1 << 28;
+/// A hundred years, seconds.
+const LONGEST_S: f64 = 3.2e9;
+
 /// What the user gave, weakest first.
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
@@ -100,10 +109,9 @@ impl Draft {
     pub(super) fn of(layers: &Layers, mut file: Table, text: String) -> Result<Draft> {
         let mut draft = Draft { over: Table::new(), file: layers.file.clone(), text };
         if let Some(schema) = file.get("schema").and_then(Value::as_integer)
-            && schema > i64::from(SCHEMA)
+            && schema != i64::from(SCHEMA)
         {
-            let what = format!("this is schema {schema}; this build reads up to {SCHEMA}");
-            return Err(draft.place(Error::input(Place::key("schema"), what, "use a newer foretoken")));
+            return Err(draft.place(other_schema(schema)));
         }
         keys::check_table(&file).map_err(|e| draft.place(e))?;
         if let Some(path) = &layers.file {
@@ -251,9 +259,39 @@ fn preset(table: &Table) -> Result<Preset> {
     })
 }
 
+/// A scenario of `schema`, which this build does not read.
+fn other_schema(schema: i64) -> Error {
+    let what = format!("this is schema {schema}; this build reads {SCHEMA}");
+    let help = if schema > i64::from(SCHEMA) { "use a newer foretoken" } else { "there is none before 1" };
+    Error::input(Place::key("schema"), what, help)
+}
+
+/// Refuses counts that no machine holds.
+fn check_counts(s: &Scenario) -> Result<()> {
+    let residues = u64::from(s.kv.block_tokens) * u64::from(s.cluster.replicas);
+    let most: [(&str, u64, u64); 5] = [
+        ("replicates", u64::from(s.replicates), u64::from(MOST_REPLICATES)),
+        ("cluster.replicas", u64::from(s.cluster.replicas), u64::from(MOST_REPLICAS)),
+        ("kv.block_tokens", residues, MOST_RESIDUES),
+        ("kv.blocks", s.kv.blocks.unwrap_or(1), MOST_BLOCKS),
+        ("engine.max_tokens_per_step", s.engine.max_tokens_per_step, MOST_TOKENS),
+    ];
+    for (key, value, limit) in most {
+        if value > limit {
+            let of = if key == "kv.block_tokens" { " tokens of a block over all replicas" } else { "" };
+            let what = format!("{value}{of} are too many");
+            return Err(Error::input(Place::key(key), what, format!("choose at most {limit}")));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses values that have the right type but make no sense.
 fn check(s: &Scenario) -> Result<()> {
     let bad = |key: &str, what: String, help: &str| Err(Error::input(Place::key(key), what, help));
+    if s.schema != SCHEMA {
+        return Err(other_schema(i64::from(s.schema)));
+    }
     match &s.hardware {
         Some(hardware) => hardware.check(s)?,
         None if s.profile == HARDWARE => {
@@ -275,9 +313,7 @@ fn check(s: &Scenario) -> Result<()> {
             return bad(key, "0 leaves nothing to run with".into(), "choose at least 1");
         }
     }
-    if s.replicates > MOST_REPLICATES {
-        return bad("replicates", format!("{} are too many", s.replicates), "choose at most 1000");
-    }
+    check_counts(s)?;
     if s.kv.block_tokens > 1 << 20 {
         return bad(
             "kv.block_tokens",
@@ -292,7 +328,7 @@ fn check(s: &Scenario) -> Result<()> {
             "choose 0 or more, under 1",
         );
     }
-    if !(s.engine.host_overhead_s.is_finite() && s.engine.host_overhead_s >= 0.0) {
+    if !(0.0..=LONGEST_S).contains(&s.engine.host_overhead_s) {
         let what = format!("{} is no length of time", s.engine.host_overhead_s);
         return bad("engine.host_overhead_s", what, "choose 0 or more seconds");
     }

@@ -43,6 +43,21 @@ pub fn scalar(text: &str) -> toml::Value {
     parsed.and_then(|mut t| t.remove("value")).unwrap_or_else(|| toml::Value::String(text.into()))
 }
 
+/// A TOML value as JSON, which has no number for infinity and NaN: they come as null, and the list of schedulers
+/// refuses them by name and key.
+fn json(value: &toml::Value) -> serde_json::Value {
+    use toml::Value::{Array, Boolean, Datetime, Float, Integer, String, Table};
+    match value {
+        Float(v) => serde_json::json!(v),
+        Integer(v) => (*v).into(),
+        Boolean(v) => (*v).into(),
+        String(v) => v.clone().into(),
+        Datetime(v) => v.to_string().into(),
+        Array(list) => list.iter().map(json).collect(),
+        Table(table) => table.iter().map(|(key, value)| (key.clone(), json(value))).collect(),
+    }
+}
+
 /// Splits at commas outside of any brackets.
 pub fn split_outside_brackets(text: &str) -> Vec<&str> {
     let (mut depth, mut start, mut parts) = (0, 0, Vec::new());
@@ -80,8 +95,7 @@ pub fn schedulers(flags: &[String]) -> Result<Vec<SchedulerConfig>> {
                 ("label", toml::Value::String(text)) => config.label = Some(text.clone()),
                 ("label", other) => config.label = Some(other.to_string()),
                 _ => {
-                    let value = serde_json::to_value(&value).map_err(|e| Error::Usage(e.to_string()))?;
-                    config.params.insert(key, value);
+                    config.params.insert(key, json(&value));
                 }
             }
         }

@@ -3,7 +3,7 @@
 //! A comparison names a key on the left and a number, a quoted text, `true` or `false` on the right. `and` binds
 //! closer than `or`; parentheses group.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use toml::Value;
 
 /// A condition, parsed.
@@ -57,6 +57,9 @@ const OPS: [(&str, Op); 6] = [
     (">", Op::Greater),
 ];
 
+/// Bytes of a condition: each `and` and `or` nests, and a million of them would not fit on the stack.
+const MOST_BYTES: usize = 16_384;
+
 /// How deep parentheses and `not` may nest.
 const MOST_DEPTH: usize = 100;
 
@@ -66,6 +69,13 @@ impl Filter {
     /// # Errors
     /// What is wrong, and where it stands; an unknown key, with the nearest that there is.
     pub fn parse(text: &str, known: &[&str]) -> Result<Filter> {
+        if text.len() > MOST_BYTES {
+            let start: String = text.chars().take(40).collect();
+            let (bytes, most) = (text.len(), MOST_BYTES);
+            let what = format!("`{start}...` is {bytes} bytes long, and a filter has at most {most}");
+            let help = "vary fewer values instead, or make several sweeps and merge their tables";
+            return Err(Error::input(Place::key("sweep.filter"), what, help));
+        }
         let mut parser = Parser { text, tokens: tokens(text)?, at: 0, known };
         let root = parser.any(0)?;
         match parser.tokens.get(parser.at) {

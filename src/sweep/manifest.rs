@@ -175,9 +175,8 @@ impl Manifest {
             let help = "name a directory that `foretoken sweep run` wrote";
             return Err(Error::input(Place::file(&path), "this is no manifest of a sweep", help));
         }
-        let schema = value.get("schema").and_then(serde_json::Value::as_u64);
-        if let Some(schema) = schema.filter(|&s| s > SCHEMA.into()) {
-            let what = format!("this is schema {schema}; this build reads up to {SCHEMA}");
+        if let Some(schema) = value.get("schema").filter(|s| s.as_u64() != Some(SCHEMA.into())) {
+            let what = format!("this is schema {schema}; this build reads {SCHEMA}");
             return Err(Error::input(Place::file(&path), what, "use a newer foretoken"));
         }
         serde_json::from_value(value).map_err(bad)

@@ -15,6 +15,7 @@ mod gallery;
 #[cfg(feature = "nn")]
 mod hardware;
 mod hidden;
+mod horizon;
 mod in_the_loop;
 mod interval;
 mod invariants;
@@ -22,6 +23,7 @@ mod keys;
 mod latency;
 mod layering;
 mod length;
+mod lookahead;
 mod metrics;
 mod noise;
 mod parquet;

@@ -52,6 +52,16 @@ fn wrong_cells() {
 }
 
 #[test]
+fn endless_lines() {
+    let long = |head: &str| head.to_string() + &"7".repeat((1 << 26) + 70_000);
+    trace(long(&format!("{HEAD}0,1,1\n")), &["line 3", "over 64 MiB"]);
+    trace(
+        long("{\"timestamp\": 0, \"input_length\": 1, \"output_length\": 1}\n"),
+        &["line 2", "over 64 MiB"],
+    );
+}
+
+#[test]
 fn an_error_in_mid_run_leaves_nothing() {
     let rows: String = (0..3000).map(|i| format!("{i},5,5\n")).collect();
     trace(format!("{HEAD}{rows}x,1,1\n"), &["line 3002, column arrival_s"]);
@@ -81,6 +91,28 @@ fn values_are_checked_by_key() {
     set("--set workload.arrivals.kind=poisson --set workload.rate_rps=0", &["workload.rate_rps", "positive"]);
     set("--set workload.arrivals.kind=poisson", &["workload.rate_rps", "need a rate"]);
     set("--rates 0", &["load.rates_rps", "positive"]);
+    set("--set cluster.replicas=4294967295", &["key cluster.replicas", "choose at most 4096"]);
+    set("--set kv.blocks=9223372036854775807", &["key kv.blocks", "at most"]);
+    set(
+        "--set kv.block_tokens=1048576 --set cluster.replicas=4000",
+        &["key kv.block_tokens", "over all replicas"],
+    );
+    set("--set engine.max_tokens_per_step=9223372036854775807", &["engine.max_tokens_per_step", "at most"]);
+    set("--set engine.host_overhead_s=1e10", &["engine.host_overhead_s", "no length of time"]);
+    let copies = "workload.scale={kind=\"replicate\",copies=4000000000,jitter_s=1.0}";
+    set(&format!("--set {copies}"), &["key workload.scale.copies", "choose at most 10000"]);
+    let clients = "workload.arrivals={kind=\"closed-loop\",clients=4000000000,think_s=1.0}";
+    set(&format!("--set {clients}"), &["key workload.arrivals.clients", "at most"]);
+    set("--set workload.requests=4000000000", &["key workload.requests", "at most"]);
+    set("--set schema=2", &["key schema", "this is schema 2"]);
+    set("--set schema=0", &["key schema", "this is schema 0"]);
+    for odd in ["inf", "-inf", "nan"] {
+        let args = format!("--scheduler edf{{default_deadline_s={odd}}}");
+        set(&args, &["schedulers.edf.default_deadline_s", "scheduler edf", "infinite"]);
+        let args = format!("--scheduler tie{{alpha={odd}}}");
+        set(&args, &["schedulers.tie.alpha", "scheduler tie", "infinite"]);
+    }
+    set("--scheduler mlfq{quantum_tokens=8,levels=x}", &["key schedulers.mlfq.levels", "invalid type"]);
     set("--replicates 5000", &["replicates", "at most 1000"]);
     set("--predictor noisy{sigma=-1}", &["predictor.sigma", "0 or more"]);
     set("--predictor noisy", &["predictor", "sigma", "add it"]);
@@ -120,6 +152,7 @@ fn scenario_files_are_refused_by_line() {
     scenario("schema = 1\n\n[kv]\nblock = 3\n", &["s.toml, line 4, key kv.block", "did you mean kv.blocks?"]);
     scenario("schema = 1\n[kv]\nblocks = \"x\"\n", &["s.toml, line 3, key kv.blocks", "a whole number"]);
     scenario("schema = 9\n", &["s.toml, line 1, key schema", "newer foretoken"]);
+    scenario("schema = 0\n", &["s.toml, line 1, key schema", "this is schema 0"]);
     scenario("schema = 1\n[trace]\npath = \"gone.csv\"\n", &["gone.csv", "check the path"]);
     scenario("schema = 1\n", &["trace.path", "--trace FILE"]);
     refused(&Desk::new(), "t.csv", &["t.csv, line 1", "--trace FILE"]);

@@ -62,6 +62,10 @@ fn the_rest_of_the_specification_is_checked() {
     spec("--filter 'kv.block > 1000'", &["did you mean `kv.blocks`?"]);
     spec("--filter 'kv.blocks >'", &["expected a number", "the end"]);
     spec("--filter 'kv.blocks == \"x\"'", &["kv.blocks is 500, which cannot be compared so"]);
+    let axis = "--scheduler tie --axis schedulers.tie.alpha=0.5,inf";
+    spec(axis, &["schedulers.tie.alpha", "inf"]);
+    let long = vec!["kv.blocks>1"; 2000].join(" and ");
+    spec(&format!("--filter '{long}'"), &["key sweep.filter", "bytes long"]);
     spec("--set load.rates_rps=[1]", &["load.rates_rps", "axis workload.rate_rps"]);
     spec("--shard 3/2", &["1 <= I <= N"]);
     spec("--shard 1/9", &["some would be empty"]);

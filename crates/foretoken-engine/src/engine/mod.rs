@@ -337,6 +337,7 @@ impl<'a> Cluster<'a> {
     fn close(&mut self, world: &mut World<'_>) -> Result<()> {
         let ran_out = self.setup.horizon.is_none_or(|h| self.now < h);
         for replica in &mut self.replicas {
+            replica.cut_off(self.now);
             for i in 0..replica.core.running.len() {
                 replica.released(replica.core.running[i]);
             }
@@ -403,7 +404,7 @@ impl<'a> Cluster<'a> {
             at_peak_s: sums.at_peak_s,
             energy_j: sums.energy_j,
             predictions: self.server.as_ref().map(|server| {
-                let ServerTotals { batches, prompts, busy, latency_ns } = server.totals();
+                let ServerTotals { batches, prompts, busy, latency_ns } = server.totals_at(self.now);
                 PredictionTotals { batches, prompts, busy, latency_ns }
             }),
         }

@@ -389,7 +389,8 @@ impl Replica {
         let took =
             self.model.step(&shape).map_err(|e| e.at_step(&self.profile_name, core.id.0, shape.step))?;
         let duration = took + core.overhead;
-        core.sums.computed_tokens += prefill_tokens + core.batch.members() + singles;
+        core.sums.last.tokens = prefill_tokens + core.batch.members() + singles;
+        core.sums.computed_tokens += core.sums.last.tokens;
         core.sums.step(self.model.as_ref(), self.needs, &shape, duration);
         let decodes = shape.decodes;
         core.duration = duration;

@@ -80,6 +80,7 @@ impl Replica {
         let started = steps - u64::from(planned.is_some());
         core.sums.steps += steps;
         core.sums.computed_tokens += started * members;
+        core.sums.last.tokens = members;
         core.duration = duration;
         let grown = core.pool.free() - free;
         let taken = core.pool.take(grown);

@@ -35,6 +35,16 @@ pub(super) struct Sums {
     pub computed_tokens: u64,
     pub wasted_tokens: u64,
     pub intervals: IntervalCounts,
+    pub last: Last,
+}
+
+/// What the step in flight added to the sums: a run that is cut off takes the part after its end back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Last {
+    pub outside: bool,
+    pub energy_j: f64,
+    pub at_peak_s: [f64; 2],
+    pub tokens: u64,
 }
 
 impl Sums {
@@ -42,18 +52,47 @@ impl Sums {
     #[inline]
     pub fn step(&mut self, model: &dyn LatencyModel, needs: Needs, shape: &StepShape<'_>, took: Span) {
         if needs.domain {
-            self.out_of_domain_steps += u64::from(!model.in_domain(shape));
+            self.last.outside = !model.in_domain(shape);
+            self.out_of_domain_steps += u64::from(self.last.outside);
         }
         if needs.device {
             if let Some(joules) = model.energy_j(shape, took) {
                 *self.energy_j.get_or_insert(0.0) += joules;
+                self.last.energy_j = joules;
             }
-            if let Some([compute, memory]) = model.at_peak_s(shape) {
+            if let Some(at_peak_s) = model.at_peak_s(shape) {
+                // A step that noise made shorter than the peaks allow had the device at its peak, not above.
+                let part = at_peak_s.map(|s| s.min(took.as_secs()));
                 let sums = self.at_peak_s.get_or_insert([0.0; 2]);
-                sums[0] += compute;
-                sums[1] += memory;
+                sums[0] += part[0];
+                sums[1] += part[1];
+                self.last.at_peak_s = part;
             }
         }
+    }
+
+    /// Cuts the step in flight, `took` long and using `blocks` and `seats`, off after its first `within`: what
+    /// lies before the cut counts, and the step is one of those taken if any of it does.
+    fn cut(&mut self, took: Span, within: Span, blocks: u64, seats: usize) {
+        let rest = took.0 - within.0;
+        let share = if took.0 == 0 { 0.0 } else { rest as f64 / took.0 as f64 };
+        self.busy_ns += within.0;
+        self.kv_block_ns -= u128::from(blocks) * u128::from(rest);
+        self.seat_ns -= seats as u128 * u128::from(rest);
+        let begun = within > Span::ZERO;
+        self.steps += u64::from(begun);
+        self.out_of_domain_steps -= u64::from(self.last.outside && !begun);
+        if let Some(sum) = &mut self.energy_j {
+            *sum = (*sum - self.last.energy_j * share).max(0.0);
+        }
+        if let Some(sums) = &mut self.at_peak_s {
+            for (sum, last) in sums.iter_mut().zip(self.last.at_peak_s) {
+                *sum = (*sum - last * share).max(0.0);
+            }
+        }
+        let tokens = u128::from(self.last.tokens);
+        let done = (tokens * u128::from(within.0)).checked_div(u128::from(took.0)).unwrap_or(0);
+        self.computed_tokens -= (tokens - done) as u64;
     }
 }
 
@@ -456,8 +495,9 @@ impl Replica {
         let known = live.known();
         let slot = self.core.slab.insert(live);
         self.core.event(world, now, EventKind::Arrival, slot, known)?;
-        // One token beyond the prompt must fit.
-        if self.core.never_fits(known, known + 1) {
+        // The slots that it looks ahead must fit with its prompt, or one more token where it does not.
+        let ahead = u64::from(self.core.pool.lookahead_tokens()).max(1);
+        if self.core.never_fits(known, known + ahead) {
             return self.reject(slot, now, world);
         }
         if let Some(reason) = self.scheduler.refuses(&self.core.waiting_view(slot)) {
@@ -487,6 +527,15 @@ impl Replica {
         self.core.slab.release(slot);
         world.source.left(id, now, Outcome::Rejected);
         Ok(())
+    }
+
+    /// The run ends at `now`, amid a step or not: of a step in flight, only what lies before counts.
+    pub fn cut_off(&mut self, now: SimTime) {
+        let Some(end) = self.end else { return };
+        let core = &mut self.core;
+        let within = core.duration.0.saturating_sub(end.since(now).0);
+        let (blocks, seats) = (core.pool.used(), core.running.len());
+        core.sums.cut(core.duration, Span(within), blocks, seats);
     }
 
     /// The step in flight ends at `now`: deliver its tokens.

@@ -314,7 +314,7 @@ impl Kernel for Timed {
         span_ns("the roofline's sum", seconds * 1e9)
     }
 
-    /// At peak FLOP/s (of matrix products) and at peak bandwidth.
+    /// At peak FLOP/s, matrix products and attention each at its own, and at peak bandwidth.
     fn at_peak_s(&self, shape: &StepShape<'_>) -> Option<[f64; 2]> {
         let tokens = shape.decodes + shape.prefill_tokens();
         let context = shape.context_sum as f64;
@@ -322,10 +322,12 @@ impl Kernel for Timed {
             flops: self.law.decode_flops_per_context_token * context,
             bytes: self.law.kv_bytes_per_token * context,
         };
-        let parts =
-            [self.linear(tokens as f64), self.head(shape), self.prefill(shape), self.experts(tokens), decode];
-        let flops: f64 = parts.iter().map(|w| w.flops).sum();
-        let bytes: f64 = parts.iter().map(|w| w.bytes).sum();
-        Some([flops / self.law.matmul_flops_per_s, bytes / self.law.memory_bytes_per_s])
+        let products = [self.linear(tokens as f64), self.head(shape), self.experts(tokens)];
+        let attention = [self.prefill(shape), decode];
+        let flops = |parts: &[Work]| parts.iter().map(|w| w.flops).sum::<f64>();
+        let bytes: f64 = products.iter().chain(&attention).map(|w| w.bytes).sum();
+        let compute_s = flops(&products) / self.law.matmul_flops_per_s
+            + flops(&attention) / self.law.attention_flops_per_s;
+        Some([compute_s, bytes / self.law.memory_bytes_per_s])
     }
 }

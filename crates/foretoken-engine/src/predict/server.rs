@@ -231,9 +231,10 @@ impl<T> Server<T> {
         self.next
     }
 
-    /// What it did so far.
-    pub fn totals(&self) -> ServerTotals {
-        self.totals
+    /// What it did up to `now`: of the batch in flight, the time before.
+    pub fn totals_at(&self, now: SimTime) -> ServerTotals {
+        let rest = if self.batch.is_empty() { Span::ZERO } else { self.next.since(now) };
+        ServerTotals { busy: Span(self.totals.busy.0.saturating_sub(rest.0)), ..self.totals }
     }
 
     /// Time that a prompt of cost `own`, or of the usual one, takes.

@@ -37,7 +37,8 @@ impl IntervalCounts {
 pub struct RunTotals {
     /// Requests that reached the server.
     pub arrived: u64,
-    /// Steps finished.
+    /// Steps taken; one that the end of the run cut off is among them, and counts by the part before the end in
+    /// every other sum.
     pub steps: u64,
     /// Steps whose shape lay outside the latency model's domain.
     pub out_of_domain_steps: u64,
@@ -85,7 +86,7 @@ pub struct PredictionTotals {
     pub batches: u64,
     /// Predictions handed out.
     pub prompts: u64,
-    /// Time that the server worked, the batch in flight included.
+    /// Time that the server worked, of the batch in flight the part before the end of the run.
     pub busy: Span,
     /// Sum over predictions of the time from asking to the answer, ns.
     pub latency_ns: u128,

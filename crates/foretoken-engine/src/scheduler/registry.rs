@@ -64,12 +64,22 @@ impl Registry {
     /// A scheduler called `name` with `params`, its own randomness keyed by `seed`.
     pub fn make(&self, name: &str, params: &Params, seed: u64) -> Result<Box<dyn Scheduler>> {
         let entry = self.get(name)?;
+        if let Some(key) = no_number(&Value::Object(params.clone())) {
+            let what = format!("scheduler {name}: {key} is infinite or not a number");
+            let help = "give a finite number, or leave it out";
+            return Err(Error::input(Place::key(format!("schedulers.{name}.{key}")), what, help));
+        }
         (entry.make)(params, seed).map_err(|e| {
-            Error::input(
-                Place::key(format!("schedulers.{name}")),
-                e.to_string(),
-                "see `foretoken schedulers` for its parameters",
-            )
+            let what = e.to_string();
+            // The parameter without which there is no such error is the one that is wrong.
+            let wrong = params.keys().find(|key| {
+                let mut others = params.clone();
+                others.remove(key.as_str());
+                (entry.make)(&others, seed).map_or_else(|e| e.to_string(), |_| String::new()) != what
+            });
+            let key = wrong.map_or(String::new(), |key| format!(".{key}"));
+            let help = "see `foretoken schedulers` for its parameters";
+            Error::input(Place::key(format!("schedulers.{name}{key}")), what, help)
         })
     }
 }
@@ -78,6 +88,22 @@ impl From<Entry> for Registry {
     /// A list of one.
     fn from(entry: Entry) -> Registry {
         Registry { entries: vec![entry] }
+    }
+}
+
+/// The dotted key of a value that JSON has no number for: infinity and NaN come as null.
+fn no_number(value: &Value) -> Option<String> {
+    let below = |key: String, value: &Value| {
+        if value.is_null() {
+            return Some(key);
+        }
+        let inner = no_number(value)?;
+        Some(format!("{key}.{inner}"))
+    };
+    match value {
+        Value::Object(table) => table.iter().find_map(|(key, value)| below(key.clone(), value)),
+        Value::Array(list) => list.iter().enumerate().find_map(|(i, value)| below(i.to_string(), value)),
+        _ => None,
     }
 }
 

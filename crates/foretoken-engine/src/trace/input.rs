@@ -75,6 +75,7 @@ fn read_head(path: &Path, bytes: &mut Bytes, size: usize) -> Result<Vec<u8>> {
 pub(super) fn read_error(place: Place, error: io::Error) -> Error {
     use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     match error.kind() {
+        io::ErrorKind::FileTooLarge => too_long(place),
         UnexpectedEof | InvalidData | InvalidInput => Error::input(
             place,
             format!("the gzip data is cut short or damaged ({error})"),
@@ -115,6 +116,41 @@ impl Read for Raw {
     }
 }
 
+/// Longest line, bytes: whatever is longer is no trace of requests, and would fill the memory.
+pub(super) const LONGEST_LINE: u64 = 1 << 26;
+
+/// The error of a line at `place` beyond [`LONGEST_LINE`].
+fn too_long(place: Place) -> Error {
+    let what = format!("a line of over {} MiB", LONGEST_LINE >> 20);
+    Error::input(place, what, "write one request a line; is this a file of another kind?")
+}
+
+/// Passes bytes on, and fails on a line beyond [`LONGEST_LINE`] before it fills anybody's memory.
+pub(super) struct ShortLines {
+    bytes: Bytes,
+    since: u64,
+}
+
+impl ShortLines {
+    pub fn new(bytes: Bytes) -> ShortLines {
+        ShortLines { bytes, since: 0 }
+    }
+}
+
+impl Read for ShortLines {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.bytes.read(buffer)?;
+        self.since = match buffer[..n].iter().rposition(|&byte| byte == b'\n') {
+            Some(last) => (n - last - 1) as u64,
+            None => self.since + n as u64,
+        };
+        if self.since > LONGEST_LINE {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(n)
+    }
+}
+
 /// Lines of a file, without their ends and without blank ones.
 pub(super) struct Lines {
     file: Arc<Path>,
@@ -133,9 +169,12 @@ impl Lines {
         loop {
             self.buffer.clear();
             self.line += 1;
-            let read = self.bytes.read_until(b'\n', &mut self.buffer);
+            let read = self.bytes.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut self.buffer);
             if read.map_err(|e| read_error(Place::file(&self.file).line(self.line), e))? == 0 {
                 return Ok(false);
+            }
+            if self.buffer.len() as u64 == LONGEST_LINE {
+                return Err(too_long(self.place()));
             }
             if !self.buffer.iter().all(u8::is_ascii_whitespace) {
                 return Ok(true);

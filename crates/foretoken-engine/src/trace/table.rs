@@ -1,6 +1,6 @@
 //! What the CSV formats share: a header, cells by name, errors that say where.
 
-use super::input::{Input, read_error};
+use super::input::{Input, ShortLines, read_error};
 use super::number;
 use crate::error::{Error, Place, Result};
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// A CSV file, read a record at a time into one buffer.
 pub(super) struct Table {
-    reader: csv::Reader<super::input::Bytes>,
+    reader: csv::Reader<ShortLines>,
     record: csv::ByteRecord,
     headers: Vec<String>,
     file: Arc<Path>,
@@ -24,7 +24,8 @@ impl Table {
         let end = input.head.iter().position(|&b| b == b'\n').unwrap_or_default();
         let crlf = input.head[..end].ends_with(b"\r");
         let mut builder = csv::ReaderBuilder::new();
-        let mut reader = builder.has_headers(false).buffer_capacity(1 << 16).from_reader(input.bytes);
+        let bytes = ShortLines::new(input.bytes);
+        let mut reader = builder.has_headers(false).buffer_capacity(1 << 16).from_reader(bytes);
         let mut record = csv::ByteRecord::new();
         reader.read_byte_record(&mut record).map_err(|e| csv_error(Place::file(&input.file).line(1), e))?;
         let headers = record.iter().map(|name| String::from_utf8_lossy(name).trim().to_string()).collect();

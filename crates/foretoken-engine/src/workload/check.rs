@@ -3,6 +3,12 @@
 use super::spec::{Arrivals, Lengths, OrInf, Scale, Segment, Sessions, Spec};
 use crate::error::{Error, Place, Result};
 
+/// Copies of a row, and clients: more are mistakes, and would fill the memory before the first step.
+const MOST_COPIES: u32 = 10_000;
+const MOST_CLIENTS: u32 = 10_000_000;
+/// Requests of a run: each leaves a record of some hundred bytes in memory.
+const MOST_REQUESTS: u32 = 100_000_000;
+
 /// A hundred years: longer times are mistakes, and sums of them would overflow the clock.
 const LONGEST_S: f64 = 3.2e9;
 
@@ -22,6 +28,7 @@ impl Spec {
 
     fn check_counts(&self) -> Result<()> {
         at_least("workload.requests", self.requests, 1)?;
+        at_most("workload.requests", self.requests.unwrap_or(1), MOST_REQUESTS)?;
         at_least("workload.max_concurrency", self.max_concurrency, 1)?;
         at_least("workload.max_model_len", self.max_model_len, 2)?;
         if self.max_concurrency.is_some() && matches!(self.arrivals, Arrivals::ClosedLoop { .. }) {
@@ -67,6 +74,7 @@ impl Spec {
             }
             Scale::Replicate { copies, jitter_s } => {
                 at_least("workload.scale.copies", Some(copies), 1)?;
+                at_most("workload.scale.copies", copies, MOST_COPIES)?;
                 duration("workload.scale.jitter_s", jitter_s)
             }
             Scale::RateMatch {} => Ok(()),
@@ -145,6 +153,7 @@ impl Arrivals {
             }
             Arrivals::ClosedLoop { clients, think_s } => {
                 at_least(&key("clients"), Some(*clients), 1)?;
+                at_most(&key("clients"), *clients, MOST_CLIENTS)?;
                 duration(&key("think_s"), *think_s)
             }
         }
@@ -215,4 +224,11 @@ pub(super) fn at_least(key: &str, value: Option<u32>, least: u32) -> Result<()> 
         Some(v) if v < least => Err(bad(key, format!("{v} is too few"), &format!("give at least {least}"))),
         _ => Ok(()),
     }
+}
+
+fn at_most(key: &str, value: u32, most: u32) -> Result<()> {
+    if value <= most {
+        return Ok(());
+    }
+    Err(bad(key, format!("{value} are too many"), &format!("choose at most {most}")))
 }
