@@ -3,6 +3,7 @@
 use super::SchedulerConfig;
 use crate::error::{Error, Result};
 use crate::predict::PredictorConfig;
+use crate::scheduler::finite;
 
 /// A name with values in braces: `mlfq{quantum_tokens=32,levels=4}`.
 #[derive(Debug)]
@@ -43,8 +44,7 @@ pub fn scalar(text: &str) -> toml::Value {
     parsed.and_then(|mut t| t.remove("value")).unwrap_or_else(|| toml::Value::String(text.into()))
 }
 
-/// A TOML value as JSON, which has no number for infinity and NaN: they come as null, and the list of schedulers
-/// refuses them by name and key.
+/// A TOML value as JSON, which has no number for infinity and NaN: they come as null.
 fn json(value: &toml::Value) -> serde_json::Value {
     use toml::Value::{Array, Boolean, Datetime, Float, Integer, String, Table};
     match value {
@@ -99,6 +99,7 @@ pub fn schedulers(flags: &[String]) -> Result<Vec<SchedulerConfig>> {
                 }
             }
         }
+        finite(&config.name, &config.params)?;
         Ok(config)
     })
     .collect()

@@ -27,7 +27,7 @@ mod tie;
 mod uniboost;
 mod view;
 
-pub use registry::{Entry, Made, NoParams, Params, Registry, parse};
+pub use registry::{Entry, Made, NoParams, Params, Registry, finite, parse};
 pub use view::{Crowd, KvView, Noted, Running, View, ViewSource, Waiting};
 
 use crate::ids::RequestId;

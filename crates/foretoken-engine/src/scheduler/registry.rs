@@ -64,11 +64,7 @@ impl Registry {
     /// A scheduler called `name` with `params`, its own randomness keyed by `seed`.
     pub fn make(&self, name: &str, params: &Params, seed: u64) -> Result<Box<dyn Scheduler>> {
         let entry = self.get(name)?;
-        if let Some(key) = no_number(&Value::Object(params.clone())) {
-            let what = format!("scheduler {name}: {key} is infinite or not a number");
-            let help = "give a finite number, or leave it out";
-            return Err(Error::input(Place::key(format!("schedulers.{name}.{key}")), what, help));
-        }
+        finite(name, params)?;
         (entry.make)(params, seed).map_err(|e| {
             let what = e.to_string();
             // The parameter without which there is no such error is the one that is wrong.
@@ -89,6 +85,17 @@ impl From<Entry> for Registry {
     fn from(entry: Entry) -> Registry {
         Registry { entries: vec![entry] }
     }
+}
+
+/// Refuses null among the parameters of the scheduler `name`: it is what infinity and NaN become in JSON.
+///
+/// # Errors
+/// There is one; scheduler and key are named.
+pub fn finite(name: &str, params: &Params) -> Result<()> {
+    let Some(key) = no_number(&Value::Object(params.clone())) else { return Ok(()) };
+    let what = format!("scheduler {name}: {key} is infinite or not a number");
+    let help = "give a finite number, or leave it out";
+    Err(Error::input(Place::key(format!("schedulers.{name}.{key}")), what, help))
 }
 
 /// The dotted key of a value that JSON has no number for: infinity and NaN come as null.
