@@ -7,7 +7,7 @@ mod synth;
 
 use super::Console;
 use crate::error::{Error, Result};
-use crate::trace::{Format, Notes, ReadOptions, Tokenizer};
+use crate::trace::{Format, Notes, ReadOptions, TimeUnit, Tokenizer, Window};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -51,6 +51,21 @@ struct Reading {
     /// Sort by arrival, in memory, instead of refusing times that run backwards.
     #[arg(long)]
     sort: bool,
+    /// Unit of times that are plain numbers: s, ms, us or ns [default: the format's].
+    #[arg(long, value_name = "UNIT", value_parser = TimeUnit::from_str)]
+    time_unit: Option<TimeUnit>,
+    /// Requests from this long after the first one.
+    #[arg(long, value_name = "SECONDS")]
+    from_s: Option<f64>,
+    /// Requests earlier than this long after the first one.
+    #[arg(long, value_name = "SECONDS")]
+    to_s: Option<f64>,
+    /// Requests from this time on the file's own clock.
+    #[arg(long, value_name = "SECONDS")]
+    clock_from_s: Option<f64>,
+    /// Requests earlier than this time on the file's own clock.
+    #[arg(long, value_name = "SECONDS")]
+    clock_to_s: Option<f64>,
     /// Read this many requests at most.
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -76,6 +91,13 @@ impl Reading {
             keep_failed: self.keep_failed,
             skip_empty: false,
             sort: self.sort,
+            time_unit: self.time_unit,
+            window: Window {
+                from_s: self.from_s,
+                to_s: self.to_s,
+                clock_from_s: self.clock_from_s,
+                clock_to_s: self.clock_to_s,
+            },
             limit: self.limit,
             hash_block_tokens: self.hash_block_tokens,
             output_cap: self.output_cap,
@@ -98,11 +120,14 @@ fn not_an_input(output: &Path, inputs: &[&Path]) -> Result<()> {
 
 /// Says what a reader of the numbers from `file` must know.
 fn tell(file: &Path, notes: &Notes, console: &Console) {
-    let Notes { rows, failed, dropped, censored, remarks } = notes;
+    let Notes { rows, failed, dropped, outside, censored, remarks } = notes;
     let say = |what: &str| console.talk(&format!("{}: {what}", short(file)));
     if *failed > 0 {
         let fate = if *dropped > 0 { "left out; --keep-failed keeps them" } else { "kept as 1 output token" };
         say(&format!("{failed} of {rows} requests failed when recorded: {fate}."));
+    }
+    if *outside > 0 {
+        say(&format!("{outside} requests lie before the window (or outside of it, where rows were sorted)."));
     }
     if *censored > 0 {
         say(&format!("{censored} outputs are as long as their limit: cut off, not finished."));
@@ -128,7 +153,8 @@ mod tests {
 
     #[test]
     fn every_option_reaches_the_reader() {
-        let line = "x --ignore-extra --keep-failed --sort --limit 3 --history --tokenizer cl100k_base \
+        let line = "x --ignore-extra --keep-failed --sort --limit 3 --history --tokenizer cl100k_base --time-unit us \
+                    --from-s 1 --to-s 2 --clock-from-s 3 --clock-to-s 4 \
                     --hash-block-tokens 16 --output-cap 2048";
         let read = Line::parse_from(line.split_whitespace()).reading.options(Some(Format::Qwen));
         let expected = ReadOptions {
@@ -137,6 +163,13 @@ mod tests {
             keep_failed: true,
             skip_empty: false,
             sort: true,
+            time_unit: Some(TimeUnit::Us),
+            window: Window {
+                from_s: Some(1.0),
+                to_s: Some(2.0),
+                clock_from_s: Some(3.0),
+                clock_to_s: Some(4.0),
+            },
             limit: Some(3),
             hash_block_tokens: Some(16),
             output_cap: Some(2048),

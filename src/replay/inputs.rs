@@ -63,6 +63,8 @@ pub struct Trace {
     notes: Arc<OnceLock<Notes>>,
     feed: Feed,
     has_times: bool,
+    /// Whether prompts hold all that was said before in their session.
+    whole_prompts: bool,
 }
 
 impl Trace {
@@ -76,6 +78,7 @@ impl Trace {
             sample: Arc::default(),
             notes: Arc::default(),
             has_times: reader.has_times(),
+            whole_prompts: reader.has_whole_prompts(),
             feed: Feed::Stream(config.path.clone(), options, config.laws),
         })
     }
@@ -86,7 +89,8 @@ impl Trace {
     /// A row of it cannot be read.
     pub fn load(config: &TraceConfig) -> Result<Trace> {
         let (reader, _) = open(config)?;
-        let (has_times, notes) = (reader.has_times(), Arc::default());
+        let (has_times, whole_prompts) = (reader.has_times(), reader.has_whole_prompts());
+        let notes = Arc::default();
         let (mut lengths, mut laws) = (Vec::new(), Vec::new());
         let rows = Noted { reader, notes: Arc::clone(&notes), laws: config.laws };
         let rows = Rows::load(rows.inspect(|row| {
@@ -100,6 +104,7 @@ impl Trace {
             notes,
             feed: Feed::Shared(rows),
             has_times,
+            whole_prompts,
         })
     }
 
@@ -114,6 +119,7 @@ impl Trace {
             notes: Arc::default(),
             feed: Feed::Shared(Rows::load(rows.into_iter().map(Ok))?),
             has_times: false,
+            whole_prompts: false,
         })
     }
 
@@ -206,6 +212,7 @@ impl Inputs {
     /// The requests of one replicate, at `rate_rps` instead of the scenario's rate if given.
     pub fn workload(&self, scenario: &Scenario, replicate: u64, rate_rps: Option<f64>) -> Result<Workload> {
         let mut spec = scenario.workload.clone();
+        spec.sessions = spec.sessions.with_whole_prompts(self.trace.whole_prompts)?;
         if scenario.engine.max_model_len > 0 && spec.max_model_len.is_none() {
             spec.max_model_len = Some(scenario.engine.max_model_len);
         }

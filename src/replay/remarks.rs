@@ -69,7 +69,7 @@ fn up_to(runs: &[RunResult]) -> &'static str {
 }
 
 fn on_trace(notes: &Notes) -> Vec<String> {
-    let Notes { rows, failed, dropped, censored, remarks } = notes;
+    let Notes { rows, failed, dropped, outside, censored, remarks } = notes;
     let mut said = Vec::new();
     if *failed > 0 {
         let fate = if *dropped > 0 {
@@ -78,6 +78,9 @@ fn on_trace(notes: &Notes) -> Vec<String> {
             "kept as 1 output token"
         };
         said.push(format!("{failed} of {rows} requests of the trace failed when recorded: {fate}."));
+    }
+    if *outside > 0 {
+        said.push(format!("{outside} requests of the trace lie before the window that is replayed."));
     }
     if *censored > 0 {
         said.push(format!("{censored} outputs are as long as their limit: cut off, not finished."));

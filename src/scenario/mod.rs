@@ -21,7 +21,7 @@ use crate::error::{Error, Place, Result};
 use crate::metrics::{PercentileConvention, Slo};
 use crate::predict::{PredictionConfig, PredictorConfig};
 use crate::scheduler::Registry;
-use crate::trace::{Format, ReadOptions, Tokenizer};
+use crate::trace::{Format, ReadOptions, TimeUnit, Tokenizer, Window};
 use crate::workload::{self, PromptLaws};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -114,6 +114,23 @@ pub struct TraceConfig {
     /// Tokens that a prefix hash stands for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash_block_tokens: Option<u32>,
+    /// The unit of times that are plain numbers: `s`, `ms`, `us` or `ns`; unset = the format's. JSON lines of
+    /// Mooncake's and Qwen's keys are written in both s and ms: unset takes the format's unit unless only the
+    /// other makes sense, and says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_unit: Option<String>,
+    /// Requests from this long after the trace's first one, seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_s: Option<f64>,
+    /// Requests earlier than this long after the trace's first one, seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_s: Option<f64>,
+    /// Requests from this time on the file's own clock, seconds (Azure: since 1970).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_from_s: Option<f64>,
+    /// Requests earlier than this time on the file's own clock, seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_to_s: Option<f64>,
     /// Stop after this many requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
@@ -133,6 +150,13 @@ impl TraceConfig {
             format: self.format.as_deref().map(str::parse::<Format>).transpose()?,
             ignore_extra: self.ignore_extra,
             keep_failed: self.keep_failed,
+            time_unit: self.time_unit.as_deref().map(str::parse::<TimeUnit>).transpose()?,
+            window: Window {
+                from_s: self.from_s,
+                to_s: self.to_s,
+                clock_from_s: self.clock_from_s,
+                clock_to_s: self.clock_to_s,
+            },
             limit: self.limit,
             hash_block_tokens: self.hash_block_tokens,
             history: self.history,

@@ -4,6 +4,7 @@ mod bad;
 mod figures;
 mod fuzzed;
 mod golden;
+mod whole;
 
 use foretoken::error::Result;
 use foretoken::length::LogT;
@@ -135,9 +136,9 @@ fn lines_are_counted_right() {
                 .join(end);
         let message = rows(&text).unwrap_err().to_string();
         assert!(message.contains("line 6, column prompt_tokens: `x`"), "{end:?} {message}");
-        let text = ["arrival_s,prompt_tokens,output_tokens", "0,1,1", "1,1,0"].join(end);
+        let text = ["arrival_s,prompt_tokens,output_tokens", "0,1,1", "1,0,1"].join(end);
         let message = rows(&text).unwrap_err().to_string();
-        assert!(message.contains("line 3, column output_tokens: 0 tokens"), "{end:?} {message}");
+        assert!(message.contains("line 3, column prompt_tokens: 0 tokens"), "{end:?} {message}");
         let text = ["arrival_s,prompt_tokens,output_tokens", "0,1,1", "1,1", "2,2,2"].join(end);
         let message = rows(&text).unwrap_err().to_string();
         assert!(message.contains("line 3: 2 cells where the header has 3"), "{end:?} {message}");

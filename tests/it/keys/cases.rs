@@ -162,6 +162,11 @@ pub const CASES: &[Case] = &[
     ),
     refused("trace.hash_block_tokens", "trace.path=&mooncake.jsonl;kv.blocks=4000", &["512", "16"]),
     run("trace.limit", "", &["10", "20"]),
+    run("trace.time_unit", "", &["s", "ms"]),
+    run("trace.from_s", "", &["0", "0.2"]),
+    run("trace.to_s", "", &["0.2", "0.3"]),
+    run("trace.clock_from_s", "", &["0", "0.2"]),
+    run("trace.clock_to_s", "", &["0.2", "0.3"]),
     run(
         "workload.arrivals.kind",
         "",
@@ -276,6 +281,11 @@ pub const CASES: &[Case] = &[
     run(
         "workload.sessions{closed}.add_history",
         "kv.blocks=400;workload.sessions.kind=closed",
+        &["true", "false"],
+    ),
+    run(
+        "workload.sessions{open}.add_history",
+        "kv.blocks=400;workload.sessions.kind=open",
         &["true", "false"],
     ),
     run("workload.max_model_len", "workload.over_long=clip", &["100", "150"]),

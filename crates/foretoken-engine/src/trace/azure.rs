@@ -39,9 +39,7 @@ impl Source for Azure {
             )
         })?;
         row.arrival = SimTime(ns);
-        row.prompt_tokens = self.table.length(self.prompt)?;
-        row.output_tokens = self.table.length(self.output)?;
-        Ok(Found::Row)
+        self.table.lengths(self.prompt, self.output, row)
     }
 
     fn place(&self) -> Place {

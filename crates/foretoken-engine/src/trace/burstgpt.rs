@@ -5,13 +5,14 @@
 use super::input::Input;
 use super::reader::{Found, Source};
 use super::table::Table;
-use super::{Columns, TraceRow};
+use super::{Columns, TimeUnit, TraceRow};
 use crate::error::{Place, Result};
 use crate::time::SimTime;
 
 pub(super) struct BurstGpt {
     table: Table,
     time: usize,
+    unit: TimeUnit,
     prompt: usize,
     output: usize,
     model: usize,
@@ -19,9 +20,10 @@ pub(super) struct BurstGpt {
 }
 
 impl BurstGpt {
-    pub fn new(input: Input) -> Result<BurstGpt> {
+    pub fn new(input: Input, unit: Option<TimeUnit>) -> Result<BurstGpt> {
         let table = Table::new(input)?;
         Ok(BurstGpt {
+            unit: unit.unwrap_or(TimeUnit::S),
             time: table.require("Timestamp")?,
             prompt: table.require("Request tokens")?,
             output: table.require("Response tokens")?,
@@ -37,16 +39,10 @@ impl Source for BurstGpt {
         if !self.table.advance()? {
             return Ok(Found::End);
         }
-        row.arrival = SimTime(self.table.time_ns(self.time, 9)?);
+        row.arrival = SimTime(self.table.time_ns(self.time, self.unit)?);
         row.class = self.table.label(Some(self.model))?;
         row.session = self.table.label(self.session)?;
-        row.output_tokens = self.table.length_or_zero(self.output)?;
-        if row.output_tokens == 0 {
-            row.prompt_tokens = self.table.length_or_zero(self.prompt)?;
-            return Ok(Found::Failed);
-        }
-        row.prompt_tokens = self.table.length(self.prompt)?;
-        Ok(Found::Row)
+        self.table.lengths(self.prompt, self.output, row)
     }
 
     fn place(&self) -> Place {

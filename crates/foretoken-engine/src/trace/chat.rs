@@ -115,6 +115,10 @@ impl<C: Conversations> Source for Chat<C> {
         self.file.place()
     }
 
+    fn has_whole_prompts(&self) -> bool {
+        self.history
+    }
+
     fn columns(&self) -> Columns {
         Columns { class: true, session: true, turn: true, text: true, ..Columns::default() }
     }
@@ -122,7 +126,7 @@ impl<C: Conversations> Source for Chat<C> {
     fn remarks(&self) -> Vec<String> {
         let prompts = match self.history {
             true => "A prompt is all that was said before in its conversation.",
-            false => "A prompt is the user's message alone; --history takes all that was said before.",
+            false => "A prompt is the user's message alone; with history it is all that was said before.",
         };
         vec![self.tokenizer.remark(), prompts.to_string()]
     }

@@ -3,7 +3,7 @@
 use super::input::Input;
 use super::reader::{Found, Source};
 use super::table::Table;
-use super::{Columns, ReadOptions, TraceRow, number};
+use super::{Columns, ReadOptions, TimeUnit, TraceRow, number, setting};
 use crate::error::{Place, Result};
 use crate::length::LogT;
 use crate::time::SimTime;
@@ -48,6 +48,7 @@ pub(super) struct Foretoken {
     table: Table,
     at: Places,
     hash_block_tokens: u32,
+    unit: TimeUnit,
 }
 
 impl Foretoken {
@@ -79,7 +80,8 @@ impl Foretoken {
                 false => None,
             },
         };
-        Ok(Foretoken { table, at, hash_block_tokens })
+        let unit = options.time_unit.unwrap_or(TimeUnit::S);
+        Ok(Foretoken { table, at, hash_block_tokens, unit })
     }
 
     fn optional_columns(&mut self, row: &mut TraceRow) -> Result<()> {
@@ -129,7 +131,7 @@ impl Foretoken {
             return Err(self.table.error(
                 column,
                 what,
-                "give the size of their blocks with --hash-block-tokens",
+                setting("trace.hash_block_tokens to the size of their blocks", "--hash-block-tokens"),
             ));
         }
         Ok(())
@@ -165,7 +167,8 @@ fn check_headers(table: &Table, ignore_extra: bool) -> Result<()> {
         if !KNOWN.contains(&name.as_str()) && !ignore_extra {
             let near = crate::error::nearest(name, KNOWN);
             let near = near.map_or(String::new(), |n| format!("is `{n}` meant? "));
-            let help = format!("{near}--ignore-extra passes over it; known: {}", KNOWN.join(", "));
+            let pass = setting("trace.ignore_extra = true", "--ignore-extra");
+            let help = format!("{near}to pass over it, {pass}; known: {}", KNOWN.join(", "));
             return Err(table.error(i, "unknown column", help));
         }
     }
@@ -177,13 +180,12 @@ impl Source for Foretoken {
         if !self.table.advance()? {
             return Ok(Found::End);
         }
-        row.arrival = SimTime(self.table.time_ns(self.at.arrival, 9)?);
-        row.prompt_tokens = self.table.length(self.at.prompt)?;
-        row.output_tokens = self.table.length(self.at.output)?;
+        row.arrival = SimTime(self.table.time_ns(self.at.arrival, self.unit)?);
+        let found = self.table.lengths(self.at.prompt, self.at.output, row)?;
         if self.table.headers().len() > 3 {
             self.optional_columns(row)?;
         }
-        Ok(Found::Row)
+        Ok(found)
     }
 
     fn place(&self) -> Place {

@@ -25,6 +25,8 @@ pub struct Info {
     pub failed: u64,
     /// Failed requests left out.
     pub dropped: u64,
+    /// Requests outside of the window that was asked for.
+    pub outside: u64,
     /// Outputs as long as their limit.
     pub censored: u64,
     /// Arrivals; `None` where the format has no times.
@@ -103,7 +105,7 @@ impl Info {
             }
             sessions.extend(row.session.take());
         }
-        let Notes { rows, failed, dropped, censored, remarks } = reader.notes().clone();
+        let Notes { rows, failed, dropped, outside, censored, remarks } = reader.notes().clone();
         Ok(Info {
             schema: 1,
             format: reader.format().name(),
@@ -111,6 +113,7 @@ impl Info {
             requests: counter.n,
             failed,
             dropped,
+            outside,
             censored,
             arrivals: reader.has_times().then(|| counter.finish()),
             prompt_tokens: reader.has_prompts().then(|| Lengths::of(&mut prompts)),

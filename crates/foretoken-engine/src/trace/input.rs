@@ -205,6 +205,6 @@ pub(super) fn json_error(place: Place, error: &serde_json::Error) -> Error {
     Error::input(
         place,
         format!("not the JSON of this format: {what}"),
-        "one JSON object per request; see `--trace-format`",
+        "one JSON object per request is wanted; if the file is of another format, name it",
     )
 }

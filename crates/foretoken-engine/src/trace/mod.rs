@@ -7,6 +7,7 @@ mod azure;
 mod blis;
 mod burstgpt;
 mod chat;
+mod clock;
 mod csv;
 mod format;
 mod fuzz;
@@ -28,6 +29,7 @@ mod tokens;
 mod vidur;
 mod write;
 
+pub use clock::{TimeUnit, Window};
 pub use format::Format;
 #[doc(hidden)]
 pub use fuzz::fuzz_read;
@@ -37,7 +39,7 @@ pub use reader::{Notes, Reader};
 pub use tokens::Tokenizer;
 pub use write::{Columns, Writer, write};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::length::LogT;
 use crate::time::SimTime;
 use input::Input;
@@ -56,6 +58,11 @@ pub struct ReadOptions {
     pub skip_empty: bool,
     /// Put rows into order of arrival (in memory) instead of refusing times that run backwards.
     pub sort: bool,
+    /// The unit of times that are plain numbers; `None`: the format's, and for JSON lines of Mooncake's and
+    /// Qwen's keys, which some tools write in the other's, what the first lines make likely.
+    pub time_unit: Option<TimeUnit>,
+    /// The part of the trace that is wanted.
+    pub window: Window,
     /// Stop after this many requests.
     pub limit: Option<u64>,
     /// Tokens that a prefix hash stands for; `None`: 512, for Qwen 16.
@@ -88,21 +95,32 @@ pub fn shipped(path: &Path) -> Option<&'static [u8]> {
 fn source(format: Format, input: Input, options: &ReadOptions) -> Result<Box<dyn reader::Source>> {
     need_text(format, options.tokenizer)?;
     let hash_block_tokens = hash_block_tokens(format, options)?;
+    let unit = options.time_unit;
+    if unit.is_some() && (!format.has_times() || format == Format::Azure) {
+        let what = format!("the times of {format} traces have no unit to choose");
+        return Err(Error::input(Place::key("trace.time_unit"), what, "leave it out"));
+    }
+    options.window.check()?;
     Ok(match format {
         Format::Foretoken => Box::new(csv::Foretoken::new(input, options, hash_block_tokens)?),
         Format::Azure => Box::new(azure::Azure::new(input)?),
-        Format::BurstGpt => Box::new(burstgpt::BurstGpt::new(input)?),
-        Format::Mooncake => Box::new(mooncake::Mooncake::new(input, false, hash_block_tokens)),
-        Format::Qwen => Box::new(mooncake::Mooncake::new(input, true, hash_block_tokens)),
-        Format::Vidur => Box::new(vidur::Vidur::new(input, true)?),
-        Format::VidurLengths => Box::new(vidur::Vidur::new(input, false)?),
-        Format::Blis => Box::new(blis::Blis::new(input)?),
+        Format::BurstGpt => Box::new(burstgpt::BurstGpt::new(input, unit)?),
+        Format::Mooncake => Box::new(mooncake::Mooncake::new(input, false, hash_block_tokens, unit)?),
+        Format::Qwen => Box::new(mooncake::Mooncake::new(input, true, hash_block_tokens, unit)?),
+        Format::Vidur => Box::new(vidur::Vidur::new(input, Some(unit.unwrap_or(TimeUnit::S)))?),
+        Format::VidurLengths => Box::new(vidur::Vidur::new(input, None)?),
+        Format::Blis => Box::new(blis::Blis::new(input, unit)?),
         Format::ShareGpt => Box::new(chat::Chat::new(sharegpt::ShareGpt::new(input), options)),
         Format::Lmsys => Box::new(chat::Chat::new(lmsys::Lmsys::new(input), options)),
         Format::LmsysParquet => parquet_source(&input, options)?,
         Format::Instruct => Box::new(instruct::Instruct::new(input, options.tokenizer)),
         Format::Samples => Box::new(samples::Samples::new(input, options.skip_empty)?),
     })
+}
+
+/// How to set what a message asks for: as a key of a scenario or as a flag.
+fn setting(key: &str, flag: &str) -> String {
+    format!("set {key} (for the `trace` commands: {flag})")
 }
 
 /// Tokens that a prefix hash of `format` stands for.

@@ -6,7 +6,7 @@ use super::input::{Input, Lines};
 use super::mooncake_line::{Line, LineSeed, Number};
 use super::number::check_length;
 use super::reader::{Found, Source};
-use super::{Columns, TraceRow};
+use super::{Columns, TimeUnit, TraceRow, clock, setting};
 use crate::error::{Error, Place, Result};
 use crate::time::{SimTime, Span};
 use serde::de::DeserializeSeed;
@@ -15,14 +15,23 @@ use std::collections::BTreeMap;
 pub(super) struct Mooncake {
     lines: Lines,
     qwen: bool,
+    unit: TimeUnit,
+    /// What the choice of the unit has to say.
+    unit_remark: Option<String>,
     hash_block_tokens: u32,
     /// Qwen: the session of each chat id seen, the one thing here that grows with the trace.
     sessions: BTreeMap<u64, u64>,
 }
 
 impl Mooncake {
-    pub fn new(input: Input, qwen: bool, hash_block_tokens: u32) -> Mooncake {
-        Mooncake { lines: Lines::new(input), qwen, hash_block_tokens, sessions: BTreeMap::new() }
+    pub fn new(input: Input, qwen: bool, hash_block_tokens: u32, unit: Option<TimeUnit>) -> Result<Mooncake> {
+        let usual = if qwen { TimeUnit::S } else { TimeUnit::Ms };
+        let (unit, unit_remark) = match unit {
+            Some(unit) => (unit, None),
+            None => clock::unit_of_lines(&input.file, &input.head, usual)?,
+        };
+        let sessions = BTreeMap::new();
+        Ok(Mooncake { lines: Lines::new(input), qwen, unit, unit_remark, hash_block_tokens, sessions })
     }
 
     fn error(&self, key: &str, what: impl Into<String>, help: impl Into<String>) -> Error {
@@ -39,16 +48,13 @@ impl Mooncake {
             other => Err(format!("`{other}` is not a whole number of tokens")),
         };
         match length {
-            Ok(0) => {
-                Err(self.error(key, "0 tokens", "every request has at least 1 token here; remove the line"))
-            }
             Ok(length) => Ok(length),
             Err(what) => Err(self.error(key, what, "write lengths as whole tokens, at most 2^31")),
         }
     }
 
     fn time(&self, value: Option<Number>) -> Result<SimTime> {
-        let ns_per_unit: u64 = if self.qwen { 1_000_000_000 } else { 1_000_000 };
+        let ns_per_unit = 10u64.pow(self.unit.exponent());
         let value = self.required("timestamp", value)?;
         let ns = match value {
             Number::Whole(n) => n.checked_mul(ns_per_unit),
@@ -56,8 +62,8 @@ impl Mooncake {
             Number::Negative(_) => None,
         };
         ns.map(SimTime).ok_or_else(|| {
-            let what = format!("`{value}` is not a time of 0 or later");
-            self.error("timestamp", what, "write times as plain decimal numbers")
+            let (what, help) = clock::no_time(value.value(), &value.to_string(), self.unit);
+            self.error("timestamp", what, help)
         })
     }
 
@@ -68,7 +74,11 @@ impl Mooncake {
             return Ok(());
         }
         let what = format!("{n} hashes for the {blocks} blocks of {size} tokens that the prompt has");
-        Err(self.error("hash_ids", what, "give the size of their blocks with --hash-block-tokens"))
+        Err(self.error(
+            "hash_ids",
+            what,
+            setting("trace.hash_block_tokens to the size of their blocks", "--hash-block-tokens"),
+        ))
     }
 
     /// Chat, parent and turn become session and turn: a chat without a parent opens a session, named after it.
@@ -111,16 +121,33 @@ impl Source for Mooncake {
         row.arrival = self.time(object.timestamp)?;
         row.prompt_tokens = self.length("input_length", object.input)?;
         row.output_tokens = self.length("output_length", object.output)?;
+        let found = Found::answered(row);
+        if matches!(found, Found::Row) && row.prompt_tokens == 0 {
+            return Err(self.error(
+                "input_length",
+                "0 tokens",
+                "every prompt has at least 1; remove the line",
+            ));
+        }
         self.check_hashes(row)?;
         if self.qwen {
             self.chat(&object, row)?;
             row.class = object.kind;
         }
-        Ok(Found::Row)
+        Ok(found)
     }
 
     fn place(&self) -> Place {
         self.lines.place().column("timestamp")
+    }
+
+    /// Qwen's prompts are whole requests; Mooncake has no sessions.
+    fn has_whole_prompts(&self) -> bool {
+        self.qwen
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.unit_remark.iter().cloned().collect()
     }
 
     fn columns(&self) -> Columns {

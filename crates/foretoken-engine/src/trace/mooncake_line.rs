@@ -11,6 +11,16 @@ pub(super) enum Number {
     Real(f64),
 }
 
+impl Number {
+    pub fn value(self) -> f64 {
+        match self {
+            Number::Whole(n) => n as f64,
+            Number::Negative(n) => n as f64,
+            Number::Real(x) => x,
+        }
+    }
+}
+
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

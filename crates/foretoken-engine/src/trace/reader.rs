@@ -1,5 +1,6 @@
 //! [`Reader`]: any format as a stream of checked rows.
 
+use super::clock::{Side, Window};
 use super::input::{Hash, Input};
 use super::{Columns, Format, ReadOptions, TraceRow};
 use crate::error::{Error, Place, Result};
@@ -19,6 +20,13 @@ pub(super) enum Found {
     Failed,
     /// The end of the file.
     End,
+}
+
+impl Found {
+    /// What `row` is: a request without output tokens was not answered.
+    pub fn answered(row: &TraceRow) -> Found {
+        if row.output_tokens == 0 { Found::Failed } else { Found::Row }
+    }
 }
 
 /// One format's reader. It checks what only it can know; [`Reader`] checks the rest.
@@ -43,6 +51,11 @@ pub(super) trait Source: Send {
     fn has_prompts(&self) -> bool {
         true
     }
+
+    /// Whether a prompt holds all that was said before in its session.
+    fn has_whole_prompts(&self) -> bool {
+        false
+    }
 }
 
 /// What has been read so far.
@@ -50,11 +63,13 @@ pub(super) trait Source: Send {
 pub struct Notes {
     /// Requests in the file so far, with the failed ones.
     pub rows: u64,
-    /// Requests that the recorded system did not answer (BurstGPT: no response tokens; chats: an empty
-    /// message; BLIS: a status other than ok).
+    /// Requests that the recorded system did not answer: no output tokens (BLIS also: a status other than
+    /// ok; chats also: an empty prompt).
     pub failed: u64,
     /// Failed requests left out.
     pub dropped: u64,
+    /// Requests before the wanted part of the trace; what comes after it is not read.
+    pub outside: u64,
     /// Outputs as long as their limit (`max_tokens`, the output cap): cut off rather than finished.
     pub censored: u64,
     /// What else a reader of numbers made from this file must know, in whole sentences.
@@ -94,7 +109,10 @@ impl Reader {
             ids: Ids::default(),
             keep_failed: options.keep_failed,
             any_order: options.sort,
+            window: options.window,
+            first: None,
             output_cap: options.output_cap,
+            kept: false,
             ended: false,
         };
         let left = options.limit.unwrap_or(u64::MAX);
@@ -128,6 +146,12 @@ impl Reader {
     /// Whether prompt lengths come from the file; if not, all are 1 token.
     pub fn has_prompts(&self) -> bool {
         self.checked.source.has_prompts()
+    }
+
+    /// Whether a prompt holds all that was said before in its session; if not, or if the format cannot tell
+    /// (foretoken CSV, BurstGPT, BLIS), it is what the turn adds.
+    pub fn has_whole_prompts(&self) -> bool {
+        self.checked.source.has_whole_prompts()
     }
 
     /// The columns that foretoken CSV needs to keep all that these rows may say.
@@ -172,8 +196,16 @@ impl Reader {
             rows.push(row);
         }
         rows.sort_by_key(|row| row.arrival);
+        let first = rows[0].arrival;
+        let within =
+            |row: &TraceRow| options.window.side(row.arrival.since(first), row.arrival) == Side::Within;
+        let all = rows.len();
+        rows.retain(within);
+        self.checked.notes.outside = (all - rows.len()) as u64;
+        if rows.is_empty() {
+            return Err(self.checked.nothing_within());
+        }
         if self.format.has_wall_clock() {
-            let first = rows[0].arrival;
             rows.iter_mut().for_each(|row| row.arrival = SimTime(row.arrival.since(first).0));
         }
         self.left = options.limit.unwrap_or(u64::MAX);
@@ -206,7 +238,12 @@ struct Checked {
     ids: Ids,
     keep_failed: bool,
     any_order: bool,
+    window: Window,
+    /// Arrival of the first request, on the trace's clock.
+    first: Option<SimTime>,
     output_cap: Option<u32>,
+    /// Whether a row was given.
+    kept: bool,
     ended: bool,
 }
 
@@ -232,9 +269,18 @@ impl Checked {
                 }
                 found => {
                     let position = self.count()?;
-                    self.notes.failed += u64::from(matches!(found, Found::Failed));
                     self.accept(row, position)?;
-                    return Ok(true);
+                    match self.side(row) {
+                        Side::After => return self.end(),
+                        Side::Before => self.notes.outside += 1,
+                        Side::Within => {
+                            self.notes.failed += u64::from(matches!(found, Found::Failed));
+                            let cut = row.max_tokens.is_some_and(|max| row.output_tokens >= max);
+                            self.notes.censored += u64::from(cut);
+                            self.kept = true;
+                            return Ok(true);
+                        }
+                    }
                 }
             }
         }
@@ -269,7 +315,6 @@ impl Checked {
             let what = format!("{} s is more than 292 years", row.arrival);
             return Err(Error::input(self.source.place(), what, "count times from the start of the trace"));
         }
-        self.notes.censored += u64::from(row.max_tokens.is_some_and(|max| row.output_tokens >= max));
         if !self.any_order {
             self.order(row)?;
         }
@@ -293,6 +338,16 @@ impl Checked {
         }
     }
 
+    /// Where `row` lies; rows in any order are all within until they are sorted.
+    fn side(&mut self, row: &TraceRow) -> Side {
+        if self.any_order || self.window.is_whole() {
+            return Side::Within;
+        }
+        let first = *self.first.get_or_insert(row.arrival);
+        let clock = SimTime(row.arrival.0 + self.origin.unwrap_or_default());
+        self.window.side(row.arrival.since(first), clock)
+    }
+
     fn file_place(&self, column: &str) -> Place {
         self.source.place().column(column)
     }
@@ -300,11 +355,28 @@ impl Checked {
     fn end(&self) -> Result<bool> {
         let Notes { rows, dropped, .. } = self.notes;
         let what = match rows {
+            _ if self.kept => return Ok(false),
             0 => "no requests".to_string(),
             _ if rows == dropped => format!("all {rows} requests failed"),
-            _ => return Ok(false),
+            _ => return Err(self.nothing_within()),
         };
         Err(Error::input(Place::file(&self.file), what, "give a trace with at least one request"))
+    }
+}
+
+impl Checked {
+    fn nothing_within(&self) -> Error {
+        let file = self.file.display();
+        let last = self.last;
+        let what = match self.first {
+            Some(first) if first < last => {
+                format!("no request of {file} is in the window; read were those from {first} to {last} s")
+            }
+            _ => format!("no request of {file} is in the window"),
+        };
+        let help = "`foretoken trace info` shows its span; trace.from_s and trace.to_s count from its first \
+                    request, trace.clock_from_s and trace.clock_to_s on its own clock";
+        Error::input(Place::key("trace.from_s"), what, help)
     }
 }
 
@@ -325,7 +397,8 @@ fn unknown_content(input: &Input) -> Error {
         );
     }
     let names: Vec<&str> = Format::all().map(Format::name).collect();
-    let help = format!("name it with --trace-format, one of {}", names.join(", "));
+    let name = super::setting("trace.format", "--trace-format");
+    let help = format!("{name}, to one of {}", names.join(", "));
     Error::input(place, "the content is of no known trace format", help)
 }
 
@@ -373,7 +446,10 @@ mod tests {
             ids: Ids::default(),
             keep_failed: false,
             any_order: false,
+            window: Window::default(),
+            first: None,
             output_cap: None,
+            kept: false,
             ended: false,
         };
         let mut row = TraceRow::default();

@@ -1,7 +1,8 @@
 //! What the CSV formats share: a header, cells by name, errors that say where.
 
 use super::input::{Input, ShortLines, read_error};
-use super::number;
+use super::reader::Found;
+use super::{TimeUnit, TraceRow, clock, number};
 use crate::error::{Error, Place, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -98,10 +99,27 @@ impl Table {
         }
     }
 
-    /// A time in units of 10^`unit` ns, as nanoseconds.
-    pub fn time_ns(&self, column: usize, unit: u32) -> Result<u64> {
-        let found = number::time_ns(self.cell(column), unit);
-        found.map_err(|what| self.error(column, what, "write times as plain decimal numbers"))
+    /// Prompt and output of a request into `row`; one without output tokens was not answered, and may lack a
+    /// prompt too.
+    pub fn lengths(&self, prompt: usize, output: usize, row: &mut TraceRow) -> Result<Found> {
+        row.output_tokens = self.length_or_zero(output)?;
+        row.prompt_tokens = match row.output_tokens {
+            0 => self.length_or_zero(prompt)?,
+            _ => self.length(prompt)?,
+        };
+        Ok(Found::answered(row))
+    }
+
+    /// A time in `unit`, as nanoseconds.
+    pub fn time_ns(&self, column: usize, unit: TimeUnit) -> Result<u64> {
+        let cell = self.cell(column);
+        number::time_ns(cell, unit.exponent()).map_err(|what| match number::parse::<f64>(cell) {
+            Some(value) => {
+                let (what, help) = clock::no_time(value, &String::from_utf8_lossy(cell), unit);
+                self.error(column, what, help)
+            }
+            None => self.error(column, what, "write times as plain decimal numbers"),
+        })
     }
 
     /// A number of any other kind.

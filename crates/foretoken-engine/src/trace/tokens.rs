@@ -57,11 +57,9 @@ impl Tokenizer {
     /// What a reader of numbers must know about how they were counted.
     pub(super) fn remark(self) -> String {
         match self {
-            Tokenizer::Estimate => {
-                "Token counts are estimates: characters over 4.4; --tokenizer cl100k_base \
+            Tokenizer::Estimate => "Token counts are estimates: characters over 4.4; tokenizer cl100k_base \
                                     counts them (feature `text`)."
-                    .to_string()
-            }
+                .to_string(),
             encoding => format!("Tokens were counted with {}.", encoding.name()),
         }
     }

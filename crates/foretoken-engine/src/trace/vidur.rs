@@ -1,24 +1,24 @@
 //! Vidur and Etalon: `num_prefill_tokens,num_decode_tokens`, with `arrived_at` in seconds where there are times.
 //! Other columns (totals, ratios) follow from these and are passed over.
 
-use super::TraceRow;
 use super::input::Input;
 use super::reader::{Found, Source};
 use super::table::Table;
+use super::{TimeUnit, TraceRow};
 use crate::error::{Place, Result};
 use crate::time::SimTime;
 
 pub(super) struct Vidur {
     table: Table,
-    time: Option<usize>,
+    time: Option<(usize, TimeUnit)>,
     prompt: usize,
     output: usize,
 }
 
 impl Vidur {
-    pub fn new(input: Input, times: bool) -> Result<Vidur> {
+    pub fn new(input: Input, times: Option<TimeUnit>) -> Result<Vidur> {
         let table = Table::new(input)?;
-        let time = times.then(|| table.require("arrived_at")).transpose()?;
+        let time = times.map(|unit| Ok((table.require("arrived_at")?, unit))).transpose()?;
         let prompt = table.require("num_prefill_tokens")?;
         Ok(Vidur { time, prompt, output: table.require("num_decode_tokens")?, table })
     }
@@ -29,12 +29,10 @@ impl Source for Vidur {
         if !self.table.advance()? {
             return Ok(Found::End);
         }
-        if let Some(time) = self.time {
-            row.arrival = SimTime(self.table.time_ns(time, 9)?);
+        if let Some((time, unit)) = self.time {
+            row.arrival = SimTime(self.table.time_ns(time, unit)?);
         }
-        row.prompt_tokens = self.table.length(self.prompt)?;
-        row.output_tokens = self.table.length(self.output)?;
-        Ok(Found::Row)
+        self.table.lengths(self.prompt, self.output, row)
     }
 
     fn place(&self) -> Place {

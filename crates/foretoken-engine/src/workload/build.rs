@@ -92,11 +92,9 @@ fn whole(spec: &Spec, mut rows: Requests, ledger: &Arc<Ledger>) -> Requests {
     if matches!(spec.arrivals, Arrivals::Trace {}) {
         rows = stages::in_order(rows);
     }
-    rows = match spec.sessions {
-        Sessions::Off {} => rows,
-        Sessions::Closed { add_history, .. } => stages::with_history(rows, add_history),
-        Sessions::Open {} => stages::with_history(rows, true),
-    };
+    if spec.sessions != (Sessions::Off {}) {
+        rows = stages::with_history(rows, spec.sessions.adds_history());
+    }
     stages::limited(rows, spec, ledger)
 }
 
@@ -142,6 +140,7 @@ fn scaled(spec: &Spec, rows: Requests, chance: Chance) -> Requests {
 fn timed(spec: &Spec, rows: Requests, chance: Chance) -> Result<Requests> {
     let rate = spec.rate_rps.map_or(f64::NAN, |r| r.0);
     if matches!(spec.arrivals, Arrivals::Trace {}) {
+        let rows = stages::from_first(rows);
         return match spec.scale {
             Some(Scale::Compress { factor }) => Ok(stretched(rows, 1.0 / factor)),
             Some(Scale::RateMatch {}) => matched(rows, rate),
@@ -182,7 +181,11 @@ fn matched(rows: Requests, rate: f64) -> Result<Requests> {
     let last_s = all.last().map_or(0.0, |r| r.visible.arrival.as_secs());
     if last_s == 0.0 && !all.is_empty() && rate.is_finite() {
         let help = "draw them: workload.arrivals.kind = \"poisson\"";
-        return Err(bad("workload.scale.kind", "all rows arrive at time 0: there is no rate to match", help));
+        return Err(bad(
+            "workload.scale.kind",
+            "all rows arrive at one time: there is no rate to match",
+            help,
+        ));
     }
     let factor = if rate.is_finite() { all.len() as f64 / rate / last_s } else { 0.0 };
     Ok(stretched(Box::new(all.into_iter().map(Ok)), factor))

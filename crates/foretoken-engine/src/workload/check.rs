@@ -86,8 +86,8 @@ impl Spec {
         match self.sessions {
             Sessions::Off {} => return Ok(()),
             Sessions::Closed { think_s, .. } => duration("workload.sessions.think_s", think_s)?,
-            Sessions::Open {} if matches!(self.arrivals, Arrivals::Trace {}) => {}
-            Sessions::Open {} => {
+            Sessions::Open { .. } if matches!(self.arrivals, Arrivals::Trace {}) => {}
+            Sessions::Open { .. } => {
                 let what = format!("{} arrivals do not use the times of the trace", self.arrivals.name());
                 return Err(bad(key, what, "set it to \"closed\" or \"off\""));
             }

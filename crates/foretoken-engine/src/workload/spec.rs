@@ -1,5 +1,6 @@
 //! The `[workload]` section of a scenario.
 
+use super::check::bad;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::borrow::Cow;
@@ -178,14 +179,48 @@ pub enum Sessions {
         /// Time between an answer and the next turn, seconds.
         #[serde(default)]
         think_s: f64,
-        /// Whether a turn's prompt grows by all earlier prompts and outputs of its session; turn off for
-        /// traces whose prompt lengths have the history in them.
-        #[serde(default = "yes")]
-        add_history: bool,
+        /// Whether a turn's prompt grows by all earlier prompts and outputs of its session. Unset: unless the
+        /// prompt lengths of the trace are whole requests, as Qwen's are and those of chats read with
+        /// `trace.history`. Other formats cannot tell: set it to false where the history is in their prompts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        add_history: Option<bool>,
     },
-    /// Turns are sent at their recorded times, whatever became of the ones before, with all earlier prompts
-    /// and outputs of the session added to the prompt.
-    Open {},
+    /// Turns are sent at their recorded times, whatever became of the ones before.
+    Open {
+        /// As for `closed`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        add_history: Option<bool>,
+    },
+}
+
+impl Sessions {
+    /// Whether earlier turns are to be added to prompts, where no trace says that they are in them.
+    pub(super) fn adds_history(&self) -> bool {
+        match *self {
+            Sessions::Off {} => false,
+            Sessions::Closed { add_history, .. } | Sessions::Open { add_history } => {
+                add_history != Some(false)
+            }
+        }
+    }
+
+    /// The same for a trace whose prompts hold all that was said before (`whole`) or only what a turn adds.
+    ///
+    /// # Errors
+    /// History is to be added to prompts that hold it.
+    pub fn with_whole_prompts(mut self, whole: bool) -> crate::error::Result<Sessions> {
+        match &mut self {
+            Sessions::Closed { add_history, .. } | Sessions::Open { add_history } if whole => {
+                if *add_history == Some(true) {
+                    let what = "the prompts of this trace hold their history already";
+                    return Err(bad("workload.sessions.add_history", what, "leave it out"));
+                }
+                *add_history = Some(false);
+            }
+            _ => {}
+        }
+        Ok(self)
+    }
 }
 
 impl Default for Sessions {
@@ -208,10 +243,6 @@ pub enum OverLong {
 
 fn one() -> OrInf {
     OrInf(1.0)
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// A number that may be infinite: in files a number or `"inf"` (TOML's own `inf` too; JSON has none).

@@ -29,6 +29,17 @@ pub(super) fn in_order(rows: Requests) -> Requests {
     }))
 }
 
+/// Counts time from the first arrival: what comes before it is no part of the run.
+pub(super) fn from_first(rows: Requests) -> Requests {
+    let mut first = None;
+    Box::new(rows.map(move |row| {
+        let r = row?;
+        let first = *first.get_or_insert(r.visible.arrival);
+        let at = SimTime(r.visible.arrival.since(first).0);
+        Ok(moved(r, at))
+    }))
+}
+
 /// Refuses turns out of order; with `add`, puts all earlier prompts and outputs of a session in front of
 /// each of its prompts.
 pub(super) fn with_history(rows: Requests, add: bool) -> Requests {
