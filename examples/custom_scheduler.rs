@@ -1,11 +1,23 @@
-//! A scheduler of your own, in one file, from outside the crate.
+//! A scheduler of your own, in one file, from outside the crate, held to the contract of all schedulers:
 //!
-//! cargo run --example custom_scheduler -- replay --trace traces/lmsys-like.csv.gz --scheduler fcfs,aged-sjf
-//! cargo run --example custom_scheduler -- schedulers aged-sjf --check
+//! cargo run --example custom_scheduler
+//!
+//! It stands on the engine alone. In a project of yours, Cargo.toml has
+//!
+//! ```toml
+//! [dependencies]
+//! foretoken-engine = { path = "../foretoken/crates/foretoken-engine" }
+//! schemars = "1"
+//! serde = { version = "1", features = ["derive"] }
+//! serde_json = "1"
+//! ```
+//!
+//! `custom_command_line.rs` beside this file gives it the whole command line.
 
-use foretoken::scheduler::{Entry, Order, Rank, Registry, Scheduler, Waiting, parse};
-use foretoken::time::SimTime;
-use std::process::ExitCode;
+use foretoken_engine::contract;
+use foretoken_engine::error::Result;
+use foretoken_engine::scheduler::{self, Entry, Order, Rank, Registry, Scheduler, Waiting, parse};
+use foretoken_engine::time::SimTime;
 
 /// Shortest predicted output first, but a request that has waited counts as a shorter one, so that nobody
 /// waits for ever.
@@ -33,7 +45,7 @@ impl Default for Params {
 }
 
 impl Params {
-    fn checked(self) -> Result<Params, serde_json::Error> {
+    fn checked(self) -> std::result::Result<Params, serde_json::Error> {
         if self.patience_s.is_finite() && self.patience_s > 0.0 {
             return Ok(self);
         }
@@ -66,6 +78,7 @@ impl Scheduler for AgedSjf {
 }
 
 /// The schedulers of foretoken and this one.
+#[allow(dead_code, reason = "the command line beside this file and the tests ask for it")]
 pub fn registry() -> Registry {
     let mut registry = Registry::builtin();
     registry.add(ENTRY).expect("the name is new");
@@ -73,6 +86,8 @@ pub fn registry() -> Registry {
 }
 
 #[allow(dead_code, reason = "the tests include this file as a module and never call `main`")]
-fn main() -> ExitCode {
-    foretoken::cli::run(registry(), std::env::args_os())
+fn main() -> Result<()> {
+    let report = contract::check(&ENTRY, &scheduler::Params::new())?;
+    println!("{} keeps every rule in {} worlds: {} requests completed", ENTRY.name, report.worlds, report.completed);
+    Ok(())
 }

@@ -4,14 +4,12 @@
 //! model how long it takes, into records; everything else is a pure function of records.
 //! `ARCHITECTURE.md` has the map.
 
-pub mod calibrate;
 pub mod cli;
 pub mod compare;
 pub mod compete;
 #[cfg(feature = "nn")]
 pub mod device;
 pub mod gallery;
-pub mod learn;
 pub mod replay;
 pub mod report;
 pub mod scenario;
@@ -23,3 +21,5 @@ pub use foretoken_engine::{
     bound, contract, digest, engine, error, ids, in_the_loop, kv, latency, length, metrics, predict, record,
     rng, scheduler, time, trace, workload,
 };
+#[doc(inline)]
+pub use foretoken_lab::{calibrate, learn};

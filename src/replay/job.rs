@@ -6,7 +6,7 @@ use super::run::Progress;
 use crate::engine::{self, Preset, Sink};
 use crate::error::{Error, Place, Result};
 use crate::ids::ReplicaId;
-use crate::record::{Event, RequestRecord, RunTotals, Status, StepRecord};
+use crate::record::{Event, RequestRecord, RunTotals, Status, StepRecord, sort_by_id};
 use crate::scenario::{Scenario, SchedulerConfig};
 use crate::scheduler::Registry;
 use crate::time::SimTime;
@@ -134,7 +134,7 @@ impl Job {
             engine::run(&setup, workload.source.as_mut(), predictor.as_mut(), &mut sink)?
         };
         let mut records = sink.records;
-        records.sort_unstable_by_key(|r| r.id);
+        sort_by_id(&mut records);
         let finished = Finished {
             records,
             totals,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// Packages whose folders are in [`ALLOWED`]: the path to each from the root.
-const PACKAGES: &[&str] = &["", "crates/foretoken-engine/"];
+const PACKAGES: &[&str] = &["", "crates/foretoken-engine/", "crates/foretoken-lab/"];
 
 /// Folder (or file) of `src/` and the others it may import. `lib.rs` and `main.rs` only re-export and call.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -22,7 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("latency", &["time", "ids", "rng", "error"]),
     ("predict", &["time", "ids", "rng", "error", "length", "workload"]),
     ("learn", &["rng", "error", "length", "trace"]),
-    ("scheduler", &["time", "ids", "rng", "error", "length", "workload"]),
+    ("scheduler", &["time", "ids", "rng", "error", "length", "workload", "predict"]),
     ("record", &["time", "ids", "error", "workload"]),
     (
         "engine",
@@ -57,7 +57,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("bound", &["error", "latency"]),
-    ("calibrate", &["error", "latency", "rng", "report"]),
+    ("calibrate", &["error", "latency", "rng"]),
     ("device", &["time", "error", "latency", "calibrate", "in_the_loop"]),
     ("metrics", &["time", "ids", "error", "record", "workload"]),
     ("report", &["error"]),

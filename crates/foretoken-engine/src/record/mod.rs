@@ -26,6 +26,19 @@ use crate::ids::{ReplicaId, RequestId};
 use crate::time::{MaybeTime, SimTime, Span};
 use crate::workload::{ClassId, Visible};
 
+/// Puts the records of a run into the order of their ids.
+pub fn sort_by_id(records: &mut [RequestRecord]) {
+    if records.iter().any(|r| r.id.0 as usize >= records.len()) {
+        return records.sort_unstable_by_key(|r| r.id);
+    }
+    // Ids are distinct, so these are 0 to n - 1: every swap puts one record into its place.
+    for i in 0..records.len() {
+        while records[i].id.0 as usize != i {
+            records.swap(i, records[i].id.0 as usize);
+        }
+    }
+}
+
 /// How a request's story ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]

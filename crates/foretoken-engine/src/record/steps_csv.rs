@@ -72,21 +72,21 @@ impl<W: Write> StepsCsv<W> {
             u64::from(step.waiting),
             step.kv_blocks_used,
         ];
-        self.cells(&identity, push_u64);
-        self.cells(&times, push_secs);
-        self.cells(&counts, push_u64);
+        push_cells(&mut self.rows.buffer, &identity, push_u64);
+        push_cells(&mut self.rows.buffer, &times, push_secs);
+        push_cells(&mut self.rows.buffer, &counts, push_u64);
         self.rows.end_row()
-    }
-
-    fn cells(&mut self, values: &[u64], push: fn(&mut Vec<u8>, u64)) {
-        for &value in values {
-            push(&mut self.rows.buffer, value);
-            self.rows.buffer.push(b',');
-        }
     }
 
     /// Writes what is left and hands the output back, flushed.
     pub fn finish(self) -> io::Result<W> {
         self.rows.finish()
+    }
+}
+
+fn push_cells(out: &mut Vec<u8>, values: &[u64], push: fn(&mut Vec<u8>, u64)) {
+    for &value in values {
+        push(out, value);
+        out.push(b',');
     }
 }

@@ -4,6 +4,7 @@
 //! `ENTRY`, and add it to the list in `registry.rs`.
 
 mod aging;
+mod config;
 mod edf;
 mod fcfs;
 mod gittins;
@@ -27,6 +28,7 @@ mod tie;
 mod uniboost;
 mod view;
 
+pub use config::SchedulerConfig;
 pub use registry::{Entry, Made, NoParams, Params, Registry, finite, parse};
 pub use view::{Crowd, KvView, Noted, Running, View, ViewSource, Waiting};
 

@@ -38,7 +38,7 @@ pub fn build(
     seed: u64,
     replicate: u64,
 ) -> Result<Workload> {
-    let (rows, ledger) = Intern::new(rows);
+    let (rows, ledger) = Intern::new(Box::new(rows));
     assemble(spec, Box::new(rows), ledger, seed, replicate)
 }
 

@@ -78,9 +78,12 @@ impl Ledger {
     }
 }
 
+/// Rows of any reader; boxed, so that what is done with them is compiled once, here.
+type TraceRows<'a> = Box<dyn Iterator<Item = Result<TraceRow>> + Send + 'a>;
+
 /// Turns rows into requests at their recorded times.
-pub(super) struct Intern<I> {
-    rows: I,
+pub(super) struct Intern<'a> {
+    rows: TraceRows<'a>,
     ledger: Arc<Ledger>,
     classes: BTreeMap<Box<str>, ClassId>,
     sessions: BTreeMap<Box<str>, u32>,
@@ -88,9 +91,9 @@ pub(super) struct Intern<I> {
     turns: Vec<u32>,
 }
 
-impl<I: Iterator<Item = Result<TraceRow>>> Intern<I> {
+impl<'a> Intern<'a> {
     /// Requests of `rows`, and the ledger that will hold their class names.
-    pub(super) fn new(rows: I) -> (Intern<I>, Arc<Ledger>) {
+    pub(super) fn new(rows: TraceRows<'a>) -> (Intern<'a>, Arc<Ledger>) {
         let ledger = Arc::new(Ledger::with_classes(vec![String::new()]));
         let (classes, sessions) = (BTreeMap::new(), BTreeMap::new());
         (Intern { rows, ledger: ledger.clone(), classes, sessions, turns: Vec::new() }, ledger)
@@ -149,7 +152,7 @@ impl<I: Iterator<Item = Result<TraceRow>>> Intern<I> {
     }
 }
 
-impl<I: Iterator<Item = Result<TraceRow>>> Iterator for Intern<I> {
+impl Iterator for Intern<'_> {
     type Item = Result<Request>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -182,7 +185,11 @@ pub struct Rows {
 
 impl Rows {
     /// Reads all of `rows`.
-    pub fn load(rows: impl Iterator<Item = Result<TraceRow>>) -> Result<Rows> {
+    pub fn load(rows: impl Iterator<Item = Result<TraceRow>> + Send) -> Result<Rows> {
+        Rows::of(Box::new(rows))
+    }
+
+    fn of(rows: TraceRows<'_>) -> Result<Rows> {
         let (requests, ledger) = Intern::new(rows);
         let requests = requests.collect::<Result<Arc<[_]>>>()?;
         Ok(Rows { requests, classes: ledger.classes() })

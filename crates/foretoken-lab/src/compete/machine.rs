@@ -10,8 +10,7 @@ use crate::latency::{Draws, Profile};
 use crate::length::Belief;
 use crate::predict::{PredictionConfig, Predictor};
 use crate::record::RequestRecord;
-use crate::scenario::SchedulerConfig;
-use crate::scheduler::{Registry, Scheduler};
+use crate::scheduler::{Registry, Scheduler, SchedulerConfig};
 use crate::time::SimTime;
 use crate::workload::{Request, RequestSource, TrueLength, Visible};
 

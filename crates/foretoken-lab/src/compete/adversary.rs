@@ -6,7 +6,7 @@ use super::machine::HINDSIGHT;
 use super::measure::{Match, Tick};
 use crate::error::Result;
 use crate::rng::Stream;
-use crate::scenario::SchedulerConfig;
+use crate::scheduler::SchedulerConfig;
 use rayon::prelude::*;
 
 /// How hard to look.

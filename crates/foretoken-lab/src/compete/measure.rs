@@ -6,8 +6,7 @@ use super::machine::{Contender, Estimate, HINDSIGHT, reserved};
 use super::optimum::{Schedule, optimum};
 use crate::engine::Rounds;
 use crate::error::{Error, Result};
-use crate::scenario::SchedulerConfig;
-use crate::scheduler::Registry;
+use crate::scheduler::{Registry, SchedulerConfig};
 use rayon::prelude::*;
 use serde::Serialize;
 
