@@ -1,5 +1,6 @@
 //! The one integration test binary: a module per behaviour.
 
+mod architecture;
 mod bound;
 mod calibrate;
 mod cli;
