@@ -1,6 +1,7 @@
 //! The one integration test binary: a module per behaviour.
 
 mod author;
+mod architecture;
 mod bound;
 mod calibrate;
 mod cli;

@@ -7,7 +7,7 @@ mod shapes;
 mod steps;
 
 use foretoken::error::Result;
-use foretoken::latency::{Hardware, ModelShape, Origin, Profile, Roofline, Serving, StepShape, Timing};
+use foretoken::latency::{Architecture, Hardware, Plan, Profile, Roofline, Serving, StepShape, Timing};
 
 const DEEPSEEK_V2_LITE: &str = r#"{
   "architectures": ["DeepseekV2ForCausalLM"], "num_hidden_layers": 27, "hidden_size": 2048,
@@ -32,12 +32,12 @@ const QWEN3_30B_A3B: &str = r#"{
   "sliding_window": null, "max_position_embeddings": 40960
 }"#;
 
-fn origin(model: ModelShape, hardware: &str, serving: Serving) -> Origin {
-    Origin { serving, model, hardware: Hardware::load(hardware).unwrap() }
+fn plan(model: Architecture, hardware: &str, serving: Serving) -> Plan {
+    Plan { serving, model, hardware: Hardware::load(hardware).unwrap() }
 }
 
 fn estimate(model: &str, hardware: &str, serving: Serving) -> Result<Profile> {
-    origin(ModelShape::load(model).unwrap(), hardware, serving).estimate("p")
+    plan(Architecture::load(model, serving.dtype).unwrap(), hardware, serving).estimate("p")
 }
 
 fn tp(tp: u64) -> Serving {

@@ -6,8 +6,8 @@ use foretoken::time::Span;
 use proptest::prelude::*;
 
 fn models() -> Vec<Box<dyn LatencyModel>> {
-    let latent = ModelShape::parse("config.json", DEEPSEEK_V2_LITE).unwrap();
-    let latent = origin(latent, "h100-sxm", tp(1)).estimate("p").unwrap();
+    let latent = Architecture::parse("config.json", DEEPSEEK_V2_LITE, None, None).unwrap();
+    let latent = plan(latent, "h100-sxm", tp(1)).estimate("p").unwrap();
     let shipped = ["llama3-8b-h100", "llama3-70b-h100-tp4", "mixtral-8x7b-h100-tp2"];
     let profiles = shipped.into_iter().map(|name| Profile::load(name).unwrap()).chain([latent]);
     profiles.map(|p| p.model(1).unwrap()).collect()

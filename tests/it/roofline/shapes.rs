@@ -12,21 +12,21 @@ fn parameters_are_the_published_numbers() {
         ("mixtral-8x7b", 46_702_792_704),
     ];
     for (name, parameters) in shipped {
-        assert_eq!(ModelShape::load(name).unwrap().parameters(), parameters, "{name}");
+        assert_eq!(Architecture::load(name, None).unwrap().parameters(), parameters, "{name}");
     }
     let others =
         [(DEEPSEEK_V2_LITE, 15_706_484_224), (DEEPSEEK_V3, 671_026_419_200), (QWEN3_30B_A3B, 30_532_122_624)];
     for (text, parameters) in others {
-        let shape = ModelShape::parse("config.json", text).unwrap();
-        assert_eq!(shape.parameters(), parameters, "{}", shape.architecture);
+        let shape = Architecture::parse("config.json", text, None, None).unwrap();
+        assert_eq!(shape.parameters(), parameters, "{}", shape.class);
     }
 }
 
 #[test]
 fn llama3_8b_by_hand() {
-    let origin = origin(ModelShape::load("llama3-8b").unwrap(), "h100-sxm", tp(1));
-    assert_eq!(origin.weight_bytes(1), 2.0 * 8_030_261_248.0);
-    let profile = origin.estimate("p").unwrap();
+    let eight = plan(Architecture::load("llama3-8b", None).unwrap(), "h100-sxm", tp(1));
+    assert_eq!(eight.weight_bytes(1), 2.0 * 8_030_261_248.0);
+    let profile = eight.estimate("p").unwrap();
     // 2 (K and V) · 32 layers · 8 heads · 128 wide · 2 bytes.
     let free = 0.9 * (81_559u64 << 20) as f64 - 16_060_522_496.0 - 2_147_483_648.0;
     let kv = Kv { capacity_tokens: (free / 131_072.0) as u64, bytes_per_token: 131_072 };
@@ -44,10 +44,13 @@ fn llama3_8b_by_hand() {
 
 #[test]
 fn number_formats_scale_linear_weights_and_kv_only() {
-    let of = |dtype, kv_dtype| Serving { dtype, kv_dtype, ..Serving::default() };
+    let of = |dtype, kv_dtype| Serving { dtype: Some(dtype), kv_dtype: Some(kv_dtype), ..Serving::default() };
     let [full, eight, four] =
         [(Dtype::Bf16, Dtype::Bf16), (Dtype::Fp8, Dtype::Fp8), (Dtype::Int4, Dtype::Fp8)]
             .map(|(d, kv)| estimate("llama3-8b", "h100-sxm", of(d, kv)).unwrap());
+    assert_eq!(roofline(&full).matmul_flops_per_s, 989.4e12);
+    // The vocabulary product stays in 16 bits: on the 8-bit rate that the profile states, twice its FLOPs.
+    assert_eq!(roofline(&eight).head_flops_per_row, roofline(&full).head_flops_per_row * (1978.9 / 989.4));
     let small = 2.0 * 65.0 * 4096.0;
     assert_eq!(2.0 * (roofline(&eight).linear_bytes - small), roofline(&full).linear_bytes - small);
     assert_eq!(4.0 * (roofline(&four).linear_bytes - small), roofline(&full).linear_bytes - small);
@@ -59,9 +62,9 @@ fn number_formats_scale_linear_weights_and_kv_only() {
 
 #[test]
 fn latent_attention_caches_its_compression() {
-    let model = ModelShape::parse("config.json", DEEPSEEK_V3).unwrap();
-    let serving = Serving { dtype: Dtype::Fp8, ..tp(8) };
-    let profile = origin(model, "h200-sxm", serving).estimate("p").unwrap();
+    let model = Architecture::parse("config.json", DEEPSEEK_V3, None, Some(Dtype::Fp8)).unwrap();
+    let serving = Serving { dtype: Some(Dtype::Fp8), ..tp(8) };
+    let profile = plan(model, "h200-sxm", serving).estimate("p").unwrap();
     let r = roofline(&profile);
     // 61 layers · (512 + 64) · 2 bytes, on every device: heads are split, the compression is not.
     assert_eq!(r.kv_bytes_per_token, 70_272.0);

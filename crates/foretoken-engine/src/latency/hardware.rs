@@ -24,18 +24,21 @@ pub enum Dtype {
     Int8,
     /// 4-bit integer weights; products run in bf16.
     Int4,
+    /// 4-bit float (NVFP4: a scale of 8 bits for each 16 weights), weights and matrix products.
+    Fp4,
 }
 
 impl Dtype {
     /// All of them.
-    pub const ALL: [Dtype; 5] = [Dtype::Bf16, Dtype::Fp16, Dtype::Fp8, Dtype::Int8, Dtype::Int4];
+    pub const ALL: [Dtype; 6] = [Dtype::Bf16, Dtype::Fp16, Dtype::Fp8, Dtype::Int8, Dtype::Int4, Dtype::Fp4];
 
-    /// Bytes of one number.
+    /// Bytes of one number, with its share of scales for fp4.
     pub fn bytes(self) -> f64 {
         match self {
             Dtype::Bf16 | Dtype::Fp16 => 2.0,
             Dtype::Fp8 | Dtype::Int8 => 1.0,
             Dtype::Int4 => 0.5,
+            Dtype::Fp4 => 0.5625,
         }
     }
 
@@ -53,6 +56,7 @@ impl std::fmt::Display for Dtype {
             Dtype::Fp8 => "fp8",
             Dtype::Int8 => "int8",
             Dtype::Int4 => "int4",
+            Dtype::Fp4 => "fp4",
         })
     }
 }
@@ -167,6 +171,15 @@ impl Hardware {
             let known = self.peak_flops_per_s.keys().map(Dtype::to_string);
             Error::unknown("number format of this hardware", dtype.to_string(), known)
         })
+    }
+
+    /// The format in which products with weights stored for `dtype` run here: 8- and 4-bit floats that the
+    /// device cannot multiply are served as weights only, in 16 bits.
+    pub fn runs(&self, dtype: Dtype) -> Dtype {
+        match dtype {
+            Dtype::Fp8 | Dtype::Fp4 if !self.peak_flops_per_s.contains_key(&dtype) => Dtype::Bf16,
+            other => other,
+        }
     }
 
     fn check(&self) -> std::result::Result<(), Flaw> {

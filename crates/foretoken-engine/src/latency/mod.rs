@@ -4,8 +4,9 @@
 //! shape alone, which is what lets the engine run quiet stretches of decode steps in a tight loop.
 //! A [`Profile`] is such a model in a file, with its origin and its limits.
 
-mod config;
+pub mod architecture;
 mod estimate;
+mod explain;
 mod hardware;
 mod isolated;
 mod linear;
@@ -17,13 +18,14 @@ mod polynomial;
 mod profile;
 mod recorded;
 mod roofline;
-mod shape;
 pub mod shipped;
 mod source;
 mod static_batch;
 mod table;
 
-pub use estimate::{Origin, Serving};
+pub use architecture::Architecture;
+pub use estimate::{ModelRecord, Origin, Plan, Serving};
+pub use explain::Explained;
 pub use hardware::{DevicePower, Dtype, Hardware, Link, Memory, Price};
 pub use isolated::Isolated;
 pub use linear::Linear;
@@ -33,8 +35,7 @@ pub use piecewise::Piecewise;
 pub use polynomial::Polynomial;
 pub use profile::{Domain, How, Kv, Noise, NoiseKind, Power, Profile, Provenance, Region, SCHEMA, Timing};
 pub use recorded::Recorded;
-pub use roofline::{AllReduce, Experts, Roofline};
-pub use shape::{Attention, Grouped, Latent, ModelShape, Moe};
+pub use roofline::{AllReduce, Experts, Limited, Roofline};
 pub use source::Source;
 pub use static_batch::StaticBatch;
 pub use static_batch::padded as static_batch_padding;

@@ -25,7 +25,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// each `max(FLOPs / (peak FLOP/s · compute_efficiency), bytes / (peak bytes/s · bandwidth_efficiency))`,
 /// and of the all-reduces. Weights are read once a step. Activations, norms and the embedding look-up are
-/// left out.
+/// left out. Layers whose attention is [`Limited`] add their attention to both rows, and states
+/// state_bytes_per_row·(B + k).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Roofline {
@@ -57,12 +58,64 @@ pub struct Roofline {
     pub prefill_flops_per_context_token: f64,
     /// Bytes of KV per token.
     pub kv_bytes_per_token: f64,
+    /// Bytes of state that a row reads and writes (a chunk once); absent where no layer keeps a state.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub state_bytes_per_row: f64,
+    /// Attention that reaches only so far: windows, chunks, the tokens that an index picks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limited: Vec<Limited>,
     /// Routed experts, over all layers that have them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub experts: Option<Experts>,
     /// Tensor-parallel communication.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub all_reduce: Option<AllReduce>,
+}
+
+/// Attention of the layers in which a query attends to at most `tokens` tokens.
+///
+/// Decode rows count as if all had the mean context: exact where contexts are alike or on one side of the limit,
+/// else a little too much. Chunked attention counts as a window of a whole chunk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limited {
+    /// Most tokens attended to.
+    pub tokens: u64,
+    /// FLOPs of decode attention per token attended to.
+    pub decode_flops_per_context_token: f64,
+    /// FLOPs of prefill attention per (query, key) pair.
+    pub prefill_flops_per_pair: f64,
+    /// Bytes of KV per token.
+    pub kv_bytes_per_token: f64,
+}
+
+impl Limited {
+    /// Tokens that decode rows attend to.
+    fn attended(&self, shape: &StepShape<'_>) -> f64 {
+        shape.context_sum.min(shape.decodes.saturating_mul(self.tokens)) as f64
+    }
+
+    /// (query, key) pairs of the prefill, and tokens of KV read and written for it.
+    fn prefill(&self, shape: &StepShape<'_>) -> [f64; 2] {
+        let limit = self.tokens as f64;
+        shape.prefill.iter().fold([0.0, 0.0], |[pairs, tokens], chunk| {
+            let (context, new) = (f64::from(chunk.context), f64::from(chunk.new));
+            // Queries that see everything before them come first: the limit is met after so many.
+            let free = (limit - context).clamp(0.0, new);
+            let seen = free * (context + 0.5 * free) + (new - free) * limit;
+            [pairs + seen, tokens + context.min(limit) + new]
+        })
+    }
+
+    fn check(&self, at: usize) -> std::result::Result<(), Flaw> {
+        let table = format!("timing.roofline.limited[{at}]");
+        if self.tokens == 0 {
+            return Err(Flaw::new(format!("{table}.tokens"), "it is 0", "give the width of the window"));
+        }
+        quantity(&table, "decode_flops_per_context_token", self.decode_flops_per_context_token)?;
+        quantity(&table, "prefill_flops_per_pair", self.prefill_flops_per_pair)?;
+        quantity(&table, "kv_bytes_per_token", self.kv_bytes_per_token)
+    }
 }
 
 /// Routed experts of a mixture.
@@ -119,9 +172,11 @@ impl Roofline {
             ("prefill_flops_per_pair", self.prefill_flops_per_pair),
             ("prefill_flops_per_context_token", self.prefill_flops_per_context_token),
             ("kv_bytes_per_token", self.kv_bytes_per_token),
+            ("state_bytes_per_row", self.state_bytes_per_row),
         ] {
             quantity(table, key, value)?;
         }
+        self.limited.iter().enumerate().try_for_each(|(at, l)| l.check(at))?;
         rate(table, "matmul_flops_per_s", self.matmul_flops_per_s)?;
         rate(table, "attention_flops_per_s", self.attention_flops_per_s)?;
         rate(table, "memory_bytes_per_s", self.memory_bytes_per_s)?;
@@ -151,6 +206,10 @@ impl AllReduce {
         quantity(table, "bytes_per_token", self.bytes_per_token)?;
         rate(table, "link_bytes_per_s", self.link_bytes_per_s)
     }
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 /// Checks that `table.key` is a finite number above zero.
@@ -188,6 +247,12 @@ pub(super) struct Timed {
     bytes_per_s: f64,
     /// Decode attention is linear in context on both sides of the roof, so its slope is known.
     decode_context_s: f64,
+    /// The same for each kind of limited attention.
+    limited_context_s: Vec<f64>,
+    /// Whether there is limited attention or a state.
+    bounded: bool,
+    /// Bytes of KV that a token writes.
+    written_bytes: f64,
     /// Bytes of the experts that 0, 1, 2... tokens touch: a power is the dearest term of a decode step.
     expert_bytes: Vec<f64>,
 }
@@ -200,12 +265,19 @@ impl Timed {
         let attention_flops_per_s = law.attention_flops_per_s * law.compute_efficiency;
         let bytes_per_s = law.memory_bytes_per_s * law.bandwidth_efficiency;
         let compute_s = law.decode_flops_per_context_token / attention_flops_per_s;
+        let limited = |l: &Limited| {
+            (l.decode_flops_per_context_token / attention_flops_per_s).max(l.kv_bytes_per_token / bytes_per_s)
+        };
         let tabulated = |e: &Experts| (0..=TABULATED_TOKENS).map(|tokens| e.bytes(tokens)).collect();
         Timed {
             expert_bytes: law.experts.as_ref().map_or(Vec::new(), tabulated),
             matmul_flops_per_s: law.matmul_flops_per_s * law.compute_efficiency,
             attention_flops_per_s,
             bytes_per_s,
+            limited_context_s: law.limited.iter().map(limited).collect(),
+            bounded: !law.limited.is_empty() || law.state_bytes_per_row > 0.0,
+            written_bytes: law.kv_bytes_per_token
+                + law.limited.iter().map(|l| l.kv_bytes_per_token).sum::<f64>(),
             decode_context_s: compute_s.max(law.kv_bytes_per_token / bytes_per_s),
             law: law.clone(),
         }
@@ -220,7 +292,7 @@ impl Timed {
     fn linear(&self, tokens: f64) -> Work {
         Work {
             flops: self.law.linear_flops_per_token * tokens,
-            bytes: self.law.linear_bytes + self.law.kv_bytes_per_token * tokens,
+            bytes: self.law.linear_bytes + self.written_bytes * tokens,
         }
     }
 
@@ -232,11 +304,31 @@ impl Timed {
 
     fn prefill(&self, shape: &StepShape<'_>) -> Work {
         let context: u64 = shape.prefill.iter().map(|c| u64::from(c.context)).sum();
-        Work {
+        let whole = Work {
             flops: self.law.prefill_flops_per_pair * shape.prefill_pairs()
                 + self.law.prefill_flops_per_context_token * context as f64,
             bytes: self.law.kv_bytes_per_token * (context + shape.prefill_tokens()) as f64,
-        }
+        };
+        self.law.limited.iter().fold(whole, |sum, limited| {
+            let [pairs, tokens] = limited.prefill(shape);
+            Work {
+                flops: sum.flops + limited.prefill_flops_per_pair * pairs,
+                bytes: sum.bytes + limited.kv_bytes_per_token * tokens,
+            }
+        })
+    }
+
+    /// Seconds of decode attention that reaches only so far, and of states.
+    #[inline]
+    fn bounded_s(&self, shape: &StepShape<'_>) -> f64 {
+        let limited = self.law.limited.iter().zip(&self.limited_context_s);
+        let limited: f64 = limited.map(|(l, slope)| slope * l.attended(shape)).sum();
+        limited + self.state_bytes(shape) / self.bytes_per_s
+    }
+
+    #[inline]
+    fn state_bytes(&self, shape: &StepShape<'_>) -> f64 {
+        self.law.state_bytes_per_row * (shape.decodes + shape.prefill.len() as u64) as f64
     }
 
     #[inline]
@@ -301,6 +393,9 @@ impl Kernel for Timed {
             + self.roof(self.linear(tokens as f64), self.matmul_flops_per_s)
             + self.roof(self.head(shape), self.matmul_flops_per_s)
             + self.decode_context_s * shape.context_sum as f64;
+        if self.bounded {
+            seconds += self.bounded_s(shape);
+        }
         if !shape.prefill.is_empty() {
             seconds += self.roof(self.prefill(shape), self.attention_flops_per_s);
         }
@@ -318,10 +413,14 @@ impl Kernel for Timed {
     fn at_peak_s(&self, shape: &StepShape<'_>) -> Option<[f64; 2]> {
         let tokens = shape.decodes + shape.prefill_tokens();
         let context = shape.context_sum as f64;
-        let decode = Work {
+        let whole = Work {
             flops: self.law.decode_flops_per_context_token * context,
-            bytes: self.law.kv_bytes_per_token * context,
+            bytes: self.law.kv_bytes_per_token * context + self.state_bytes(shape),
         };
+        let decode = self.law.limited.iter().fold(whole, |sum, l| Work {
+            flops: sum.flops + l.decode_flops_per_context_token * l.attended(shape),
+            bytes: sum.bytes + l.kv_bytes_per_token * l.attended(shape),
+        });
         let products = [self.linear(tokens as f64), self.head(shape), self.experts(tokens)];
         let attention = [self.prefill(shape), decode];
         let flops = |parts: &[Work]| parts.iter().map(|w| w.flops).sum::<f64>();
