@@ -180,3 +180,38 @@ fn layers_cut_down_one_by_one() {
     let expected = 6 * (ATTENTION + DENSE + 2 * 1024) + 2 * (DENSE / 2 + 1024) + TABLES + 1024;
     assert_eq!(parse(&text).parameters(), expected);
 }
+
+#[test]
+fn older_decoders_have_biases_and_two_matrices() {
+    let two = 8 * (ATTENTION + 2 * 1024 * 2048 + 4 * 1024) + TABLES + 2 * 1024;
+    let biases = 8 * ((1024 + 2 * 256 + 1024) + (2048 + 1024));
+    assert_eq!(parse(&config("GPTNeoXForCausalLM", "")).parameters(), two + biases);
+    assert_eq!(parse(&config("Starcoder2ForCausalLM", r#""use_bias": false"#)).parameters(), two);
+    // One norm a layer: attention and feed-forward part side by side.
+    assert_eq!(parse(&config("CohereForCausalLM", "")).parameters(), plain(0) - 8 * 1024);
+    assert_eq!(parse(&config("Olmo2ForCausalLM", "")).parameters(), plain(20 * 64));
+}
+
+#[test]
+fn kimi_delta_layers_are_listed_from_one() {
+    let more = r#""kv_lora_rank": 128, "qk_nope_head_dim": 32, "qk_rope_head_dim": 16, "v_head_dim": 32,
+        "q_lora_rank": null, "num_experts": 4, "num_experts_per_token": 1, "moe_intermediate_size": 128,
+        "first_k_dense_replace": 8, "linear_attn_config": {"full_attn_layers": [4, 8], "num_heads": 16,
+        "head_dim": 64, "short_conv_kernel_size": 4}"#;
+    let text = config("KimiLinearForCausalLM", more)
+        .replace(r#""first_k_dense_replace": 8"#, r#""first_k_dense_replace": 7"#);
+    let kimi = explained(&text);
+    assert_eq!(kimi.kv_bytes_per_token, f64::from(2 * 2 * (128 + 16)));
+    // Six layers: 16 heads of 64 x 64 in fp32, three columns of three convolutions in bf16.
+    assert_eq!(kimi.state_bytes, f64::from(6 * (4 * 16 * 64 * 64 + 2 * 3 * 3 * 1024)));
+    assert!(refusal(&config("KimiLinearForCausalLM", more)).contains("no layer has experts"));
+}
+
+#[test]
+fn lists_of_one_value_are_that_value() {
+    let single = r#""num_experts": 8, "moe_topk": 2, "moe_intermediate_size": 64, "num_shared_expert": 1"#;
+    let listed = r#""num_experts": 8, "moe_topk": [2, 2], "moe_intermediate_size": [64, 64], "num_shared_expert": [1, 1]"#;
+    let [single, listed] = [single, listed].map(|more| config("HunYuanMoEV1ForCausalLM", more));
+    assert_eq!(parse(&listed), parse(&single));
+    assert!(refusal(&listed.replace("[64, 64]", "[64, 65]")).contains("moe_intermediate_size"));
+}

@@ -129,10 +129,10 @@ impl Plan {
             domain: Domain { max_context_sum_tokens: Some(capacity_tokens), ..Domain::default() },
             noise: Noise::default(),
             kv: Some(Kv { capacity_tokens, bytes_per_token: self.token_bytes(tp) as u64 * tp }),
-            power: Some(Power {
-                idle_w: hardware.power.idle_w * tp as f64,
-                active_w: hardware.power.tdp_w * tp as f64,
-            }),
+            power: hardware
+                .power
+                .as_ref()
+                .map(|power| Power { idle_w: power.idle_w * tp as f64, active_w: power.tdp_w * tp as f64 }),
             origin: Some(Origin {
                 serving: serving.clone(),
                 model: super::explain::record(model),

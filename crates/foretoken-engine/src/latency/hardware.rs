@@ -90,10 +90,12 @@ pub struct Hardware {
     pub memory: Memory,
     /// Link to the other devices of a replica.
     pub link: Link,
-    /// Power.
-    pub power: DevicePower,
-    /// Price.
-    pub price: Price,
+    /// Power, where it is published; without it, no energy is reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub power: Option<DevicePower>,
+    /// Price, where somebody's is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
 }
 
 /// Memory of a device.
@@ -110,7 +112,7 @@ pub struct Memory {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
-    /// "nvlink", "pcie", ...
+    /// "nvlink", "pcie", "infinity-fabric", "ethernet", "ici", ...
     pub kind: String,
     /// Bytes/s in one direction.
     pub bytes_per_s: f64,
@@ -189,8 +191,10 @@ impl Hardware {
         rate("memory", "bytes_per_s", self.memory.bytes_per_s)?;
         rate("link", "bytes_per_s", self.link.bytes_per_s)?;
         quantity("link", "all_reduce_latency_s", self.link.all_reduce_latency_s)?;
-        quantity("power", "idle_w", self.power.idle_w)?;
-        quantity("power", "tdp_w", self.power.tdp_w)?;
-        quantity("price", "usd_per_hour", self.price.usd_per_hour)
+        if let Some(power) = &self.power {
+            quantity("power", "idle_w", power.idle_w)?;
+            quantity("power", "tdp_w", power.tdp_w)?;
+        }
+        self.price.as_ref().map_or(Ok(()), |price| quantity("price", "usd_per_hour", price.usd_per_hour))
     }
 }

@@ -30,8 +30,41 @@ pub const PROFILES: &[(&str, &str)] = shipped![
 ];
 
 /// Name and TOML text of every shipped device, in listing order.
-pub const HARDWARE: &[(&str, &str)] =
-    shipped!["hardware/", ".toml", "a100-80g-sxm", "h100-sxm", "h200-sxm", "l40s"];
+pub const HARDWARE: &[(&str, &str)] = shipped![
+    "hardware/",
+    ".toml",
+    "a100-80g-sxm",
+    "a10g",
+    "l4",
+    "a30",
+    "a100-40g-sxm",
+    "a100-80g-pcie",
+    "l40s",
+    "rtx-4090",
+    "rtx-5090",
+    "rtx-pro-6000",
+    "h20",
+    "h100-sxm",
+    "h100-pcie",
+    "h100-nvl",
+    "h200-sxm",
+    "b200",
+    "gb200",
+    "b300",
+    "gb300",
+    "mi300x",
+    "mi325x",
+    "mi350x",
+    "mi355x",
+    "gaudi3",
+    "arc-pro-b60",
+    "tpu-v5e",
+    "tpu-v5p",
+    "tpu-v6e",
+    "trainium2",
+    "epyc-9654",
+    "xeon-8592"
+];
 
 /// Name and JSON text of every shipped model configuration, in listing order.
 pub const MODELS: &[(&str, &str)] =

@@ -17,6 +17,7 @@ impl Draft<'_> {
             Kind::State => match family.state {
                 StateKind::GatedDelta { together } => self.gated_delta(together),
                 StateKind::Mamba2 => self.mamba2(),
+                StateKind::Kimi => self.kimi_delta(),
                 StateKind::None => Err(self.reader().config.refuse(
                     "layer_types",
                     &format!("layer {} of {depth} keeps a state, which this class has none of", self.index()),
@@ -268,6 +269,41 @@ impl Draft<'_> {
             elements: heads * key_dim * value_dim,
             element_bytes: self.state_bytes()?,
             convolution: channels * (kernel - 1),
+        };
+        Ok(())
+    }
+
+    /// Kimi delta attention (arXiv 2510.26692): a gate a channel, from a low rank; the state is kept in fp32.
+    fn kimi_delta(&mut self) -> Result<()> {
+        let (reader, hidden) = (self.reader(), self.reader().hidden);
+        let table = reader.config.value("linear_attn_config");
+        let number = |key: &str| {
+            let found = table[key].as_u64().filter(|n| (1..1 << 16).contains(n));
+            found.ok_or_else(|| reader.config.missing(&format!("linear_attn_config.{key}"), "a whole number"))
+        };
+        let (heads, dim, kernel) =
+            (number("num_heads")?, number("head_dim")?, number("short_conv_kernel_size")?);
+        let inner = heads * dim;
+        let matrices = [
+            ("q_proj", [hidden, inner], Split::Even),
+            ("k_proj", [hidden, inner], Split::Even),
+            ("v_proj", [hidden, inner], Split::Even),
+            ("b_proj", [hidden, heads], Split::Even),
+            ("f_a_proj", [hidden, dim], Split::Whole),
+            ("f_b_proj", [dim, inner], Split::Even),
+            ("g_a_proj", [hidden, dim], Split::Whole),
+            ("g_b_proj", [dim, inner], Split::Even),
+            ("o_proj", [inner, hidden], Split::Even),
+        ];
+        for (leaf, shape, split) in matrices {
+            self.add(Part::Mixer, quant::of(reader.family, 1, leaf), shape, split);
+        }
+        self.layer.small += 3 * inner * kernel + inner + heads + dim;
+        self.layer.mixer = Mixer::State {
+            heads,
+            elements: inner * dim,
+            element_bytes: 4,
+            convolution: 3 * inner * (kernel - 1),
         };
         Ok(())
     }

@@ -52,6 +52,8 @@ pub(super) enum Pattern {
     PerLayer,
     /// `hybrid_layer_pattern`: 1 within the window.
     Marked,
+    /// `linear_attn_config.full_attn_layers` names the full ones from 1 on; the others keep a state.
+    Listed,
 }
 
 /// Kinds of state.
@@ -64,6 +66,8 @@ pub(super) enum StateKind {
     },
     /// State space of Mamba-2.
     Mamba2,
+    /// Kimi's delta rule, its sizes in `linear_attn_config`.
+    Kimi,
 }
 
 /// A family.
@@ -72,6 +76,8 @@ pub(super) struct Family {
     pub classes: &'static [&'static str],
     /// What the class assumes where a key is absent.
     pub defaults: &'static [(&'static str, u64)],
+    /// The class's own names of keys: usual name, its name.
+    pub names: &'static [(&'static str, &'static str)],
     /// Multi-head latent attention.
     pub latent: bool,
     pub qkv_bias: Bias,
@@ -84,6 +90,8 @@ pub(super) struct Family {
     pub state: StateKind,
     /// Norms of a layer, in widths of the residual stream.
     pub norms: u64,
+    /// Norms after the last layer, in the same measure.
+    pub final_norms: u64,
     /// Feed-forward parts have a gate: three matrices, not two.
     pub gated: bool,
     /// Layers have experts.
@@ -111,6 +119,7 @@ pub(super) enum Sinks {
 const LLAMA: Family = Family {
     classes: &["LlamaForCausalLM"],
     defaults: &[],
+    names: &[],
     latent: false,
     qkv_bias: Bias::Asked,
     output_bias: Bias::Asked,
@@ -120,6 +129,7 @@ const LLAMA: Family = Family {
     pattern: Pattern::Full,
     state: StateKind::None,
     norms: 2,
+    final_norms: 1,
     gated: true,
     experts: false,
     expert_bias: false,
@@ -398,6 +408,87 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         modules: ["mixer", "mixer", "mixer", "mixer"],
         ..LLAMA
+    },
+    Family { classes: &["Glm4ForCausalLM"], output_bias: Bias::Never, norms: 4, ..LLAMA },
+    Family { classes: &["SeedOssForCausalLM"], output_bias: Bias::Never, ..LLAMA },
+    Family {
+        classes: &["SmolLM3ForCausalLM"],
+        pattern: Pattern::Flagged,
+        defaults: &[("tie_word_embeddings", 1)],
+        ..LLAMA
+    },
+    Family { classes: &["CohereForCausalLM"], norms: 1, defaults: &[("tie_word_embeddings", 1)], ..LLAMA },
+    Family {
+        classes: &["Cohere2ForCausalLM"],
+        norms: 1,
+        pattern: Pattern::Windows(4),
+        defaults: &[("tie_word_embeddings", 1), ("sliding_window", 4096)],
+        ..LLAMA
+    },
+    Family { classes: &["Olmo2ForCausalLM"], qk_norm: QkNorm::Whole, ..LLAMA },
+    Family {
+        classes: &["Olmo3ForCausalLM"],
+        qk_norm: QkNorm::Whole,
+        pattern: Pattern::Windows(4),
+        defaults: &[("sliding_window", 4096)],
+        ..LLAMA
+    },
+    Family {
+        classes: &["Exaone4ForCausalLM"],
+        qkv_bias: Bias::Never,
+        output_bias: Bias::Never,
+        qk_norm: QkNorm::PerHead,
+        pattern: Pattern::Windows(4),
+        defaults: &[("sliding_window", 4096)],
+        ..LLAMA
+    },
+    Family {
+        classes: &["GemmaForCausalLM"],
+        defaults: &[("tie_word_embeddings", 1), ("head_dim", 256)],
+        ..LLAMA
+    },
+    Family {
+        classes: &["Gemma2ForCausalLM"],
+        norms: 4,
+        pattern: Pattern::Windows(2),
+        defaults: &[("tie_word_embeddings", 1), ("head_dim", 256), ("sliding_window", 4096)],
+        ..LLAMA
+    },
+    Family {
+        classes: &["Starcoder2ForCausalLM"],
+        names: &[("attention_bias", "use_bias"), ("mlp_bias", "use_bias")],
+        defaults: &[("attention_bias", 1), ("mlp_bias", 1), ("tie_word_embeddings", 1)],
+        pattern: Pattern::Window,
+        norms: 4,
+        final_norms: 2,
+        gated: false,
+        ..LLAMA
+    },
+    Family {
+        classes: &["GPTNeoXForCausalLM"],
+        defaults: &[("attention_bias", 1), ("mlp_bias", 1)],
+        norms: 4,
+        final_norms: 2,
+        gated: false,
+        modules: ["attention", "attention", "mlp", "mlp"],
+        ..LLAMA
+    },
+    Family {
+        classes: &["Ernie4_5_MoeForCausalLM"],
+        names: &[("attention_bias", "use_bias"), ("first_k_dense_replace", "moe_layer_start_index")],
+        defaults: &[("tie_word_embeddings", 1)],
+        experts: true,
+        router_bias: true,
+        ..LLAMA
+    },
+    Family { classes: &["HunYuanMoEV1ForCausalLM"], qk_norm: QkNorm::PerHead, experts: true, ..LLAMA },
+    Family {
+        classes: &["KimiLinearForCausalLM"],
+        pattern: Pattern::Listed,
+        state: StateKind::Kimi,
+        router_bias: true,
+        modules: ["self_attn", "self_attn", "mlp", "block_sparse_moe"],
+        ..DEEPSEEK
     },
     Family { classes: &["DeciLMForCausalLM"], pattern: Pattern::PerLayer, ..LLAMA },
 ];

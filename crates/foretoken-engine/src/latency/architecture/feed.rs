@@ -10,8 +10,14 @@ use serde_json::Value;
 /// Synonyms of the number of experts.
 const EXPERTS: [&str; 4] = ["num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"];
 /// Synonyms of the number of experts a token is sent to.
-const ACTIVE: [&str; 4] =
-    ["num_experts_per_tok", "experts_per_token", "top_k_experts", "num_experts_per_token"];
+const ACTIVE: [&str; 6] = [
+    "num_experts_per_tok",
+    "experts_per_token",
+    "top_k_experts",
+    "num_experts_per_token",
+    "moe_topk",
+    "moe_k",
+];
 /// Synonyms of the width of an expert.
 const EXPERT_WIDTH: [&str; 2] = ["moe_intermediate_size", "intermediate_size"];
 /// Synonyms of the width of a dense part where layers with experts differ.
@@ -23,6 +29,10 @@ const SHARED_WIDTH: [&str; 4] = [
     "share_expert_dim",
     "shared_intermediate_size",
 ];
+
+/// Synonyms of the number of shared experts.
+const SHARED: [&str; 4] =
+    ["n_shared_experts", "num_shared_experts", "num_shared_expert", "moe_num_shared_experts"];
 
 /// What a layer feeds forward through.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -174,7 +184,7 @@ impl Draft<'_> {
         }
         let width = match config.first(&SHARED_WIDTH)? {
             Some(width) => width,
-            None => config.first(&["n_shared_experts"])?.unwrap_or(0) * expert_width,
+            None => config.first(&SHARED)?.unwrap_or(0) * expert_width,
         };
         if width > 0 {
             let within = if family.shared_gate { "shared_expert." } else { "shared_experts." };

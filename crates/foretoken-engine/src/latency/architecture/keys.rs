@@ -16,6 +16,8 @@ pub(super) struct Config {
     nest: Option<&'static str>,
     /// What the class assumes where a key is absent; 0 and 1 for flags.
     pub defaults: &'static [(&'static str, u64)],
+    /// The class's own names of keys: usual name, its name.
+    pub names: &'static [(&'static str, &'static str)],
     /// Defaults that were used.
     filled: RefCell<Vec<String>>,
 }
@@ -28,7 +30,14 @@ impl Config {
             Error::input(place, e.to_string(), "give the model's config.json")
         })?;
         let nest = NESTS.into_iter().find(|n| top[*n].is_object());
-        Ok(Config { file: file.to_path_buf(), top, nest, defaults: &[], filled: RefCell::default() })
+        Ok(Config {
+            file: file.to_path_buf(),
+            top,
+            nest,
+            defaults: &[],
+            names: &[],
+            filled: RefCell::default(),
+        })
     }
 
     /// The class name.
@@ -48,7 +57,13 @@ impl Config {
 
     /// The value of `key` as written; null where it is not.
     pub fn value(&self, key: &str) -> &Value {
-        &self.text()[key]
+        self.written(key).unwrap_or(&Value::Null)
+    }
+
+    /// The value of `key` under the class's name for it; a dot leads into a table.
+    fn written(&self, key: &str) -> Option<&Value> {
+        let own = self.names.iter().find(|(usual, _)| *usual == key).map_or(key, |(_, own)| own);
+        own.split('.').try_fold(self.text(), |table, part| table.get(part))
     }
 
     /// The list at `key`, if there is one.
@@ -64,9 +79,12 @@ impl Config {
 
     /// A whole number; `None` where it is null, or absent without a default.
     pub fn number(&self, key: &str) -> Result<Option<u64>> {
-        match self.text().get(key) {
+        let alike = |list: &Vec<Value>| list.windows(2).all(|pair| pair[0] == pair[1]);
+        match self.written(key) {
             None => Ok(self.default(key)),
             Some(Value::Null) => Ok(None),
+            // One entry a layer, all the same.
+            Some(Value::Array(list)) if alike(list) => Ok(list.first().and_then(Value::as_u64)),
             // Bounded so that products of a few of them stay exact.
             Some(found) => match found.as_u64().filter(|&n| n < 1 << 24) {
                 Some(n) => Ok(Some(n)),
@@ -84,7 +102,7 @@ impl Config {
     pub fn first(&self, keys: &[&str]) -> Result<Option<u64>> {
         match keys.iter().find(|k| !self.value(k).is_null()) {
             Some(key) => self.number(key),
-            None => Ok(keys.iter().filter(|k| self.text().get(**k).is_none()).find_map(|k| self.default(k))),
+            None => Ok(keys.iter().filter(|k| self.written(k).is_none()).find_map(|k| self.default(k))),
         }
     }
 

@@ -74,7 +74,7 @@ impl Architecture {
     ) -> Result<Architecture> {
         let mut config = Config::parse(file.as_ref(), text)?;
         let family = family(&config)?;
-        config.defaults = family.defaults;
+        (config.defaults, config.names) = (family.defaults, family.names);
         let sidecar: Option<Value> = match sidecar {
             Some(text) => Some(serde_json::from_str(text).map_err(|e| {
                 let place = Place::file(file.as_ref().with_file_name("hf_quant_config.json"));
@@ -148,7 +148,7 @@ impl Reader {
             layers,
             head: if tied_embeddings { Format::WIDE } else { self.quant.head() },
             looked_up,
-            small: self.hidden + per_layer,
+            small: self.family.final_norms * self.hidden + per_layer,
             kv_dtype: self.quant.kv,
             remarks,
         })
@@ -249,6 +249,15 @@ impl Reader {
                 }),
                 None => every(usual, Kind::Chunk),
             },
+            Pattern::Listed => {
+                let Some(full) = config.value("linear_attn_config")["full_attn_layers"].as_array() else {
+                    return Err(
+                        config.missing("linear_attn_config.full_attn_layers", "a list of layers, from 1")
+                    );
+                };
+                let listed = full.iter().any(|v| v.as_u64() == Some(layer + 1));
+                Ok(if listed { Kind::Full } else { Kind::State })
+            }
             Pattern::Marked => {
                 let Some(marks) = config.list("hybrid_layer_pattern") else {
                     return Err(
