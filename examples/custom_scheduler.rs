@@ -88,6 +88,9 @@ pub fn registry() -> Registry {
 #[allow(dead_code, reason = "the tests include this file as a module and never call `main`")]
 fn main() -> Result<()> {
     let report = contract::check(&ENTRY, &scheduler::Params::new())?;
-    println!("{} keeps every rule in {} worlds: {} requests completed", ENTRY.name, report.worlds, report.completed);
+    println!(
+        "{} keeps every rule in {} worlds: {} requests completed",
+        ENTRY.name, report.worlds, report.completed
+    );
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The one integration test binary: a module per behaviour.
 
-mod author;
 mod architecture;
+mod author;
 mod bound;
 mod calibrate;
 mod cli;
