@@ -86,6 +86,7 @@ pub fn registry() -> Registry {
 }
 
 #[allow(dead_code, reason = "the tests include this file as a module and never call `main`")]
+#[allow(clippy::print_stdout, reason = "a program's answer")]
 fn main() -> Result<()> {
     let report = contract::check(&ENTRY, &scheduler::Params::new())?;
     println!(
