@@ -5,6 +5,7 @@ mod calibrate;
 mod compare;
 mod compete;
 mod console;
+mod engine;
 mod figure;
 mod length;
 mod misc;
@@ -12,6 +13,7 @@ mod predictor;
 mod profile;
 mod progress;
 mod replay;
+mod routers;
 mod scenario;
 mod schedulers;
 mod sweep;
@@ -51,6 +53,7 @@ enum Command {
     Validate(Box<validate::Args>),
     Compare(compare::Args),
     Schedulers(schedulers::Args),
+    Routers(routers::Args),
     Figure(Box<figure::Args>),
     Compete(Box<compete::Args>),
     Calibrate(Box<calibrate::Args>),
@@ -62,6 +65,8 @@ enum Command {
     Length(length::Args),
     /// Learn to predict output lengths; see how good it is; predict those of a trace.
     Predictor(Box<predictor::Args>),
+    /// Hold our policies against what real engines and routers decided.
+    Engine(engine::Args),
     Schema(misc::SchemaArgs),
     Completions(misc::CompletionsArgs),
     /// Print the manual page (roff).
@@ -109,7 +114,9 @@ fn dispatch(command: &Command, registry: &Registry, console: &Console) -> Result
         Command::Validate(args) => validate::run(args, registry, console),
         Command::Verify(args) => misc::verify(args, registry, console),
         Command::Schedulers(args) => schedulers::run(args, registry, console),
+        Command::Routers(args) => routers::run(args, console),
         Command::Figure(args) => figure::run(args, console),
+        Command::Engine(args) => engine::run(args, console),
         Command::Schema(args) => misc::schema(args, console),
         Command::Completions(args) => misc::completions(args, console),
         Command::Man => misc::man(console),

@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod predict;
 pub mod record;
 pub mod rng;
+pub mod router;
 pub mod scheduler;
 pub mod time;
 pub mod trace;

@@ -1,0 +1,24 @@
+//! `foretoken engine`: our policies held against what real engines and routers decided.
+
+mod route;
+
+use super::Console;
+use crate::error::Result;
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    Route(route::Args),
+}
+
+/// Runs one engine subcommand.
+pub fn run(args: &Args, console: &Console) -> Result<()> {
+    match &args.command {
+        Command::Route(args) => route::run(args, console),
+    }
+}
