@@ -5,6 +5,7 @@ mod calibrate;
 mod compare;
 mod compete;
 mod console;
+mod engine;
 mod figure;
 mod length;
 mod misc;
@@ -54,6 +55,8 @@ enum Command {
     Figure(Box<figure::Args>),
     Compete(Box<compete::Args>),
     Calibrate(Box<calibrate::Args>),
+    /// Plan small scenarios as real engines do, and hold the plans against theirs.
+    Engine(engine::Args),
     /// Look at traces, convert them, make them up, join two.
     Trace(trace::Args),
     /// List latency profiles, show one, build one from a model configuration.
@@ -97,6 +100,7 @@ where
 
 fn dispatch(command: &Command, registry: &Registry, console: &Console) -> Result<(), Error> {
     match command {
+        Command::Engine(args) => engine::run(args, console),
         Command::Trace(args) => trace::run(args, console),
         Command::Profile(args) => profile::run(args, console),
         Command::Length(args) => length::run(args, console),

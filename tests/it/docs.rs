@@ -50,6 +50,7 @@ impl Checkout {
         symlink(chats(), dir.path().join("chats.jsonl")).unwrap();
         symlink(samples(), dir.path().join("samples.csv")).unwrap();
         symlink(few_lengths(), dir.path().join("lengths.csv")).unwrap();
+        symlink(root().join("tests/data/engines/golden.jsonl"), dir.path().join("golden.jsonl")).unwrap();
         Checkout(dir)
     }
 

@@ -34,6 +34,7 @@ mod prediction;
 mod predictor;
 mod queueing;
 mod readme;
+mod real;
 mod reference;
 mod roofline;
 mod rows;

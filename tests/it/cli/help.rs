@@ -16,6 +16,7 @@ fn help_is_as_reviewed() {
         "schedulers",
         "calibrate",
         "compete",
+        "engine plan",
         "figure",
         "length",
         "predictor train",
