@@ -57,6 +57,8 @@ enum Command {
     Figure(Box<figure::Args>),
     Compete(Box<compete::Args>),
     Calibrate(Box<calibrate::Args>),
+    /// Hold our policies against what real engines and routers decided.
+    Engine(engine::Args),
     /// Look at traces, convert them, make them up, join two.
     Trace(trace::Args),
     /// List latency profiles, show one, build one from a model configuration.
@@ -65,8 +67,6 @@ enum Command {
     Length(length::Args),
     /// Learn to predict output lengths; see how good it is; predict those of a trace.
     Predictor(Box<predictor::Args>),
-    /// Hold our policies against what real engines and routers decided.
-    Engine(engine::Args),
     Schema(misc::SchemaArgs),
     Completions(misc::CompletionsArgs),
     /// Print the manual page (roff).
@@ -102,6 +102,7 @@ where
 
 fn dispatch(command: &Command, registry: &Registry, console: &Console) -> Result<(), Error> {
     match command {
+        Command::Engine(args) => engine::run(args, console),
         Command::Trace(args) => trace::run(args, console),
         Command::Profile(args) => profile::run(args, console),
         Command::Length(args) => length::run(args, console),
@@ -116,7 +117,6 @@ fn dispatch(command: &Command, registry: &Registry, console: &Console) -> Result
         Command::Schedulers(args) => schedulers::run(args, registry, console),
         Command::Routers(args) => routers::run(args, console),
         Command::Figure(args) => figure::run(args, console),
-        Command::Engine(args) => engine::run(args, console),
         Command::Schema(args) => misc::schema(args, console),
         Command::Completions(args) => misc::completions(args, console),
         Command::Man => misc::man(console),

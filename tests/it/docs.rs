@@ -52,6 +52,7 @@ impl Checkout {
         symlink(few_lengths(), dir.path().join("lengths.csv")).unwrap();
         let runs = root().join("tests/data/routers/runs.jsonl");
         symlink(runs, dir.path().join("router-runs.jsonl")).unwrap();
+        symlink(root().join("tests/data/engines/golden.jsonl"), dir.path().join("golden.jsonl")).unwrap();
         Checkout(dir)
     }
 

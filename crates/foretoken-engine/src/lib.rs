@@ -16,6 +16,7 @@ pub mod latency;
 pub mod length;
 pub mod metrics;
 pub mod predict;
+pub mod real;
 pub mod record;
 pub mod rng;
 pub mod router;

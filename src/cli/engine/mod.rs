@@ -1,5 +1,6 @@
 //! `foretoken engine`: our policies held against what real engines and routers decided.
 
+mod plan;
 mod route;
 
 use super::Console;
@@ -13,12 +14,14 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
+    Plan(plan::Args),
     Route(route::Args),
 }
 
 /// Runs one engine subcommand.
 pub fn run(args: &Args, console: &Console) -> Result<()> {
     match &args.command {
+        Command::Plan(args) => plan::run(args, console),
         Command::Route(args) => route::run(args, console),
     }
 }

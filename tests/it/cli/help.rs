@@ -19,6 +19,7 @@ fn help_is_as_reviewed() {
         "engine route",
         "calibrate",
         "compete",
+        "engine plan",
         "figure",
         "length",
         "predictor train",

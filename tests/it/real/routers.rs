@@ -28,7 +28,7 @@ fn counts(runs: &[Value], policy: &str) -> [u64; 2] {
 #[test]
 #[allow(clippy::print_stdout, reason = "says what was compared")]
 fn every_choice_of_the_references_is_made_again() {
-    let Some(file) = reference("routers/runs.jsonl.gz", "choices of two real routers") else { return };
+    let Some(file) = reference("routers/runs.jsonl.gz") else { return };
     let runs = decided(&file);
     for policy in ["cache_aware", "round_robin", "consistent_hash", "sticky_least_loaded", "manual"] {
         let [compared, equal] = counts(&runs, policy);

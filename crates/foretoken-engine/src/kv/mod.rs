@@ -1,7 +1,13 @@
-//! KV memory of one replica: a pool of equal blocks, counted.
+//! KV memory of one replica: a pool of equal blocks, counted; and one whose full blocks are found again.
 //!
 //! Without prefix caching blocks have no identity, so the pool is three numbers. What a request holds
-//! follows from its tokens; nothing is stored per block.
+//! follows from its tokens; nothing is stored per block. With it, [`HashPool`] knows full blocks by content.
+
+mod hash_pool;
+mod index;
+
+pub use hash_pool::{HashPool, Hit, Holding};
+pub use index::BlockHash;
 
 /// Counts of KV blocks. Owned and free blocks always add up to `usable`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

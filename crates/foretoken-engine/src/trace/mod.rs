@@ -43,6 +43,7 @@ use crate::error::{Error, Place, Result};
 use crate::length::LogT;
 use crate::time::SimTime;
 use input::Input;
+use std::io::Read;
 use std::path::Path;
 
 /// How to read a trace.
@@ -90,6 +91,14 @@ pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Reader> {
 pub fn shipped(path: &Path) -> Option<&'static [u8]> {
     const LMSYS_LIKE: &[u8] = include_bytes!("../../traces/lmsys-like.csv.gz");
     (path == Path::new("lmsys-like") && !path.exists()).then_some(LMSYS_LIKE)
+}
+
+/// All bytes of `path`, decompressed.
+pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = Input::open(path, false)?.bytes.read_to_end(&mut bytes);
+    read.map_err(|e| input::read_error(Place::file(path), e))?;
+    Ok(bytes)
 }
 
 fn source(format: Format, input: Input, options: &ReadOptions) -> Result<Box<dyn reader::Source>> {

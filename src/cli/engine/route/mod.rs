@@ -3,8 +3,8 @@
 mod replay;
 mod runs;
 
-use super::super::Console;
-use super::super::console::Format;
+use crate::cli::Console;
+use crate::cli::Format;
 use crate::error::{Error, Result};
 use replay::{Difference, Verdict};
 use serde_json::{Value, json};
