@@ -152,7 +152,7 @@ fn temperature_is_that_of_a_softmax_over_the_range_of_costs() {
         }
     }
     let total: f64 = share.iter().sum();
-    let weights = [0.0, 0.5, 1.0].map(|range: f64| (-range / 0.5).exp());
+    let weights = [0.0, 0.5, 1.0].map(|range: f64| libm::exp(-range / 0.5));
     let sum: f64 = weights.iter().sum();
     for (seen, weight) in share.iter().zip(weights) {
         let (seen, expected) = (seen / total, weight / sum);
