@@ -24,11 +24,11 @@ pub fn run(args: &Args, registry: &Registry, console: &Console) -> Result<()> {
         Some(braced) => vec![registry.get(&braced.name)?],
         None => registry.entries().iter().collect(),
     };
-    let values = named.map(|braced| braced.values).unwrap_or_default();
+    let params = named.map(|braced| braced.params()).unwrap_or_default();
     if args.check {
-        return check(&entries, &parameter_values(values)?, console);
+        return check(&entries, &params, console);
     }
-    if !values.is_empty() {
+    if !params.is_empty() {
         return Err(Error::Usage("values in braces are for --check".into()));
     }
     let all: Vec<Value> = entries
@@ -60,13 +60,6 @@ fn check(entries: &[&Entry], params: &Params, console: &Console) -> Result<()> {
     let rows: Vec<Vec<String>> = reports.iter().map(row).collect();
     let headers = ["keeps every rule", "worlds", "steps", "completed", "rejected", "preemptions"];
     console.table(&headers, &rows, &json!({ "schema": 1, "checked": reports }))
-}
-
-/// Values in braces as a scheduler's parameters.
-fn parameter_values(values: toml::Table) -> Result<Params> {
-    let json = |(key, value): (String, toml::Value)| Ok((key, serde_json::to_value(value)?));
-    let params: serde_json::Result<Params> = values.into_iter().map(json).collect();
-    params.map_err(|e| Error::Usage(e.to_string()))
 }
 
 /// `name = default` of each parameter of `schema`.

@@ -6,7 +6,7 @@ use crate::ids::ReplicaId;
 use crate::latency::{Draws, LatencyModel, Profile};
 use crate::predict::LengthSample;
 use crate::scenario::{Scenario, TraceConfig};
-use crate::trace::{self, Notes, ReadOptions, Reader, TraceRow};
+use crate::trace::{self, Columns, Notes, ReadOptions, Reader, TraceRow};
 use crate::workload::{self, Arrivals, OrInf, PromptLaws, Rows, Scale, Workload};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -63,6 +63,8 @@ pub struct Trace {
     notes: Arc<OnceLock<Notes>>,
     feed: Feed,
     has_times: bool,
+    columns: Columns,
+    hash_block_tokens: u32,
     /// Whether prompts hold all that was said before in their session.
     whole_prompts: bool,
 }
@@ -78,6 +80,8 @@ impl Trace {
             sample: Arc::default(),
             notes: Arc::default(),
             has_times: reader.has_times(),
+            columns: reader.columns(),
+            hash_block_tokens: reader.hash_block_tokens(),
             whole_prompts: reader.has_whole_prompts(),
             feed: Feed::Stream(config.path.clone(), options, config.laws),
         })
@@ -90,6 +94,7 @@ impl Trace {
     pub fn load(config: &TraceConfig) -> Result<Trace> {
         let (reader, _) = open(config)?;
         let (has_times, whole_prompts) = (reader.has_times(), reader.has_whole_prompts());
+        let (columns, hash_block_tokens) = (reader.columns(), reader.hash_block_tokens());
         let notes = Arc::default();
         let (mut lengths, mut laws) = (Vec::new(), Vec::new());
         let rows = Noted { reader, notes: Arc::clone(&notes), laws: config.laws };
@@ -104,6 +109,8 @@ impl Trace {
             notes,
             feed: Feed::Shared(rows),
             has_times,
+            columns,
+            hash_block_tokens,
             whole_prompts,
         })
     }
@@ -119,6 +126,8 @@ impl Trace {
             notes: Arc::default(),
             feed: Feed::Shared(Rows::load(rows.into_iter().map(Ok))?),
             has_times: false,
+            columns: Columns::default(),
+            hash_block_tokens: 1,
             whole_prompts: false,
         })
     }
@@ -195,6 +204,7 @@ impl Inputs {
             let help = "draw them, e.g. --set workload.arrivals.kind=poisson --set workload.rate_rps=5";
             return Err(Error::input(Place::key("workload.arrivals.kind"), what, help));
         }
+        routable(scenario, &trace.columns)?;
         let kv_blocks = kv_blocks(scenario, &timing)?;
         Ok(Inputs { timing, kv_blocks, trace })
     }
@@ -202,6 +212,11 @@ impl Inputs {
     /// The same trace and memory, with other step times.
     pub fn timed_by(&self, timing: Timing) -> Inputs {
         Inputs { timing, kv_blocks: self.kv_blocks, trace: self.trace.clone() }
+    }
+
+    /// Tokens that a hash of a prompt's beginning stands for.
+    pub fn hash_block_tokens(&self) -> u32 {
+        self.trace.hash_block_tokens
     }
 
     /// True lengths, for predictors of stated accuracy.
@@ -311,6 +326,18 @@ impl Drop for Noted {
         // Every run reads the same file: the first one's notes stand for all.
         let _ = self.notes.set(self.reader.notes().clone());
     }
+}
+
+/// Refuses a router that looks at what the trace does not have.
+fn routable(scenario: &Scenario, has: &Columns) -> Result<()> {
+    let entry = scenario.cluster.router_entry()?;
+    let lacks = match (entry.reads_prompt && !has.prefix_hashes, entry.reads_session && !has.session) {
+        (true, _) => "prefix hashes",
+        (_, true) => "sessions",
+        _ => return Ok(()),
+    };
+    let what = format!("{} needs {lacks}, and {} has none", entry.name, scenario.trace.path.display());
+    Err(Error::input(Place::key("cluster.router"), what, "take another trace, or least-outstanding"))
 }
 
 fn kv_blocks(scenario: &Scenario, timing: &Timing) -> Result<u64> {

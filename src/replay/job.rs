@@ -3,7 +3,7 @@
 use super::inputs::Inputs;
 use super::rounds::WholeRounds;
 use super::run::Progress;
-use crate::engine::{self, Preset, Sink};
+use crate::engine::{self, Group, Preset, Sink};
 use crate::error::{Error, Place, Result};
 use crate::ids::ReplicaId;
 use crate::record::{Event, RequestRecord, RunTotals, Status, StepRecord, sort_by_id};
@@ -112,15 +112,20 @@ impl Job {
         let predictor =
             scenario.predictor(config, registry)?.build(inputs.sample(), scenario.seed, replicate)?;
         let mut predictor = prediction.wrap(predictor, scenario.seed, replicate);
-        let scheduler_seed = scenario.seed.wrapping_add(replicate);
+        let policy_seed = scenario.seed.wrapping_add(replicate);
         let setup = engine::Setup {
-            engine: &scenario.engine,
-            kv: &scenario.kv,
-            kv_blocks: inputs.kv_blocks,
-            cluster: &scenario.cluster,
+            groups: &[Group {
+                replicas: scenario.cluster.replicas,
+                engine: &scenario.engine,
+                kv: &scenario.kv,
+                kv_blocks: inputs.kv_blocks,
+                profile_name: &inputs.timing.name(),
+            }],
+            router_name: &scenario.cluster.router,
+            router: &|| scenario.cluster.router(policy_seed),
+            hash_block_tokens: inputs.hash_block_tokens(),
             scheduler_name: &config.name,
-            scheduler: &|_: ReplicaId| registry.make(&config.name, &config.params, scheduler_seed),
-            profile_name: &inputs.timing.name(),
+            scheduler: &|_: ReplicaId| registry.make(&config.name, &config.params, policy_seed),
             model: &|replica: ReplicaId| inputs.model(scenario, replicate, replica),
             prediction,
             stepwise,

@@ -9,12 +9,13 @@ mod resolve;
 mod written;
 mod wrong;
 
+pub use crate::braced::{Braced, braced, scalar, split_outside_brackets};
 #[doc(hidden)]
 pub use fuzz::fuzz_scenario;
 pub use hardware::{Backend, Element, HARDWARE, HardwareConfig, Layout};
 pub use keys::{check_path, is_integer};
 pub use resolve::{Draft, Layers, resolve};
-pub use written::{Braced, braced, predictor, scalar, schedulers, split_outside_brackets};
+pub use written::{predictor, schedulers};
 
 use crate::engine::{ClusterConfig, EngineConfig, KvConfig, Preset};
 use crate::error::{Error, Place, Result};
@@ -255,7 +256,8 @@ impl Scenario {
             }
             return Ok(chosen.clone());
         }
-        let reads = registry.get(&config.name)?.reads_belief;
+        let router = self.cluster.router_entry()?.reads_belief;
+        let reads = registry.get(&config.name)?.reads_belief || router;
         Ok(if reads { PredictorConfig::Oracle } else { PredictorConfig::None })
     }
 

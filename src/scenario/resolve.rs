@@ -314,6 +314,7 @@ fn check(s: &Scenario) -> Result<()> {
         }
     }
     check_counts(s)?;
+    s.cluster.router(0)?;
     if s.kv.block_tokens > 1 << 20 {
         return bad(
             "kv.block_tokens",

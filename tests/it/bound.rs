@@ -3,7 +3,7 @@
 
 use crate::support::World;
 use foretoken::bound::{Bound, Certificate, Demand, Limits, lower_bound};
-use foretoken::engine::{self, ClusterConfig, Gate, Preset, Recording, RouterKind};
+use foretoken::engine::{self, ClusterConfig, Gate, Group, Preset, Recording};
 use foretoken::latency::{Chunk, Draws, Minorant, Profile, StepLimits, StepShape};
 use foretoken::predict::{LengthSample, PredictorConfig};
 use foretoken::record::{RequestRecord, Status};
@@ -214,7 +214,7 @@ fn world(draw: &mut Stream) -> (World, Vec<foretoken::workload::Request>) {
     let preset = Preset::ALL[draw.below(4) as usize];
     let mut world = World::new(preset);
     world.engine.max_seqs = between(draw, 1, 6) as u32;
-    world.cluster = ClusterConfig { replicas: between(draw, 1, 2) as u32, router: RouterKind::RoundRobin };
+    world.cluster = ClusterConfig { replicas: between(draw, 1, 2) as u32, router: "round-robin".into() };
     if preset != Preset::Theory {
         world.kv.block_tokens = between(draw, 1, 5) as u32;
         world.engine.host_overhead_s = if draw.below(2) == 0 { 0.0 } else { 1e-4 };
@@ -282,13 +282,18 @@ fn run(
     let registry = Registry::builtin();
     let setup = engine::Setup {
         prediction: &foretoken::predict::PredictionConfig::default(),
-        engine: &world.engine,
-        kv: &world.kv,
-        kv_blocks: world.blocks,
-        cluster: &world.cluster,
+        groups: &[Group {
+            replicas: world.cluster.replicas,
+            engine: &world.engine,
+            kv: &world.kv,
+            kv_blocks: world.blocks,
+            profile_name: "p",
+        }],
+        router_name: &world.cluster.router,
+        router: &|| world.cluster.router(7),
+        hash_block_tokens: 1,
         scheduler_name: name,
         scheduler: &|_| registry.make(name, &Params::new(), 7),
-        profile_name: "p",
         model: &|id| profile.noisy_model(world.blocks * u64::from(world.kv.block_tokens), draws(id.0)),
         stepwise: false,
         horizon: None,

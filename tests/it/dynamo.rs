@@ -1,7 +1,7 @@
 //! The answer of a public peer, request by request (tests/data/dynamo/README.md).
 
 use crate::support::Listed;
-use foretoken::engine::{self, ClusterConfig, EngineConfig, KvConfig, Preset};
+use foretoken::engine::{self, ClusterConfig, EngineConfig, Group, KvConfig, Preset};
 use foretoken::latency::Profile;
 use foretoken::predict::{LengthSample, PredictorConfig};
 use foretoken::record::RequestRecord;
@@ -32,18 +32,24 @@ fn replay(trace: &Path, preset: Preset, blocks: u64) -> Vec<RequestRecord> {
         truth: TrueLength::new(row.output_tokens),
         law: None,
         client_wait_ns: 0,
+        prefix: Default::default(),
     });
     let mut engine = EngineConfig::preset(preset);
     engine.max_tokens_per_step = 2048;
     let profile = Profile::load("dynamo-polynomial").unwrap();
     let setup = engine::Setup {
-        engine: &engine,
-        kv: &KvConfig::preset(preset),
-        kv_blocks: blocks,
-        cluster: &ClusterConfig::default(),
+        groups: &[Group {
+            replicas: 1,
+            engine: &engine,
+            kv: &KvConfig::preset(preset),
+            kv_blocks: blocks,
+            profile_name: &profile.name,
+        }],
+        router_name: "round-robin",
+        router: &|| ClusterConfig::default().router(0),
+        hash_block_tokens: 1,
         scheduler_name: "fcfs",
         scheduler: &|_| Registry::builtin().make("fcfs", &Params::new(), 0),
-        profile_name: &profile.name,
         model: &|_| profile.model(blocks * 16),
         prediction: &foretoken::predict::PredictionConfig::default(),
         stepwise: false,

@@ -3,7 +3,7 @@
 
 use crate::stepwise::micro_world;
 use crate::support::{Seen, World, request};
-use foretoken::engine::{ClusterConfig, Gate, Preset, RouterKind};
+use foretoken::engine::{ClusterConfig, Gate, Preset};
 use foretoken::latency::StepShape;
 use foretoken::predict::PredictorConfig;
 use foretoken::record::{EventKind, PercentileConvention, Status};
@@ -83,7 +83,7 @@ proptest! {
         let p = &mut slow.prediction;
         (p.batch_wait_s, p.batch_s, p.prompt_s) = (2.0 * p.batch_wait_s, 2.0 * p.batch_s, 2.0 * p.prompt_s);
         let late = |r: &Request| {
-            let mut r = *r;
+            let mut r = r.clone();
             r.visible.arrival = SimTime(2 * r.visible.arrival.0);
             r
         };
@@ -100,12 +100,12 @@ proptest! {
     fn replicas_of_a_round_robin_are_alike(seed in any::<u64>(), replicas in 2u32..5) {
         let mut world = World::new(Preset::VllmV1);
         (world.kv.block_tokens, world.blocks, world.engine.max_seqs) = (4, 30, 4);
-        world.cluster = ClusterConfig { replicas, router: RouterKind::RoundRobin };
+        world.cluster = ClusterConfig { replicas, router: "round-robin".into() };
         let requests = poisson(seed, 40, 5_000.0, 20, 30);
         let (_, together) = world.run(&requests, timed).unwrap();
         world.cluster.replicas = 1;
         for first in 0..replicas {
-            let mine: Vec<_> = requests.iter().skip(first as usize).step_by(replicas as usize).copied().collect();
+            let mine: Vec<_> = requests.iter().skip(first as usize).step_by(replicas as usize).cloned().collect();
             let (_, alone) = world.run(&mine, timed).unwrap();
             let times = |seen: &Seen, replica: u32| {
                 let of = seen.requests.iter().filter(|r| r.replica.0 == replica);

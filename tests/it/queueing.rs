@@ -1,7 +1,7 @@
 //! Queues with known answers: one seat, unit steps, Poisson arrivals. Mean waits must agree with theory within
 //! 2% and within their confidence intervals.
 
-use foretoken::engine::{self, ClusterConfig, EngineConfig, KvConfig, Preset};
+use foretoken::engine::{self, ClusterConfig, EngineConfig, Group, KvConfig, Preset};
 use foretoken::latency::Profile;
 use foretoken::metrics::stats::batch_means;
 use foretoken::predict::{LengthSample, PredictorConfig};
@@ -59,13 +59,18 @@ impl Queue<'_> {
         let engine = EngineConfig { max_seqs: self.servers, ..EngineConfig::preset(Preset::VllmV1) };
         let (registry, profile) = (Registry::builtin(), Profile::load("unit").unwrap());
         let setup = engine::Setup {
-            engine: &engine,
-            kv: &KvConfig::preset(Preset::VllmV1),
-            kv_blocks: 1 << 30,
-            cluster: &ClusterConfig::default(),
+            groups: &[Group {
+                replicas: 1,
+                engine: &engine,
+                kv: &KvConfig::preset(Preset::VllmV1),
+                kv_blocks: 1 << 30,
+                profile_name: "unit",
+            }],
+            router_name: "round-robin",
+            router: &|| ClusterConfig::default().router(0),
+            hash_block_tokens: 1,
             scheduler_name: self.scheduler,
             scheduler: &|_| registry.make(self.scheduler, &Params::new(), 0),
-            profile_name: "unit",
             model: &|_| profile.model(1 << 34),
             prediction: &foretoken::predict::PredictionConfig::default(),
             stepwise: false,

@@ -3,6 +3,9 @@
 mod books;
 mod choices;
 mod command;
+mod contract;
+mod parameters;
+mod replay;
 
 use foretoken::ids::RequestId;
 use foretoken::length::Belief;
@@ -76,13 +79,13 @@ fn all() -> Vec<(&'static str, Value)> {
         ("round-robin", json!({ "order": "seed" })),
         ("least-outstanding", json!({ "order": "seed" })),
         ("least-work", json!({ "z": 2.0 })),
-        ("power-of-two", json!({ "poll_s": 1.0 })),
+        ("power-of-two", json!({ "poll_s": 2e-6 })),
         ("session", json!({ "assign": "random" })),
         ("cache-aware", json!({ "rule": "vllm", "balance_abs_threshold": 2, "balance_rel_threshold": 1.1 })),
         ("cache-aware", json!({ "tokenize": false })),
         ("prefix-hash", json!({ "load_factor": 1.0, "prefix_tokens": 2 })),
         ("kv-cost", json!({ "temperature": 0.5, "block_tokens": 1 })),
-        ("weighted", json!({ "poll_s": 0.5, "order": "seed" })),
+        ("weighted", json!({ "poll_s": 2e-6, "order": "seed" })),
     ];
     plain.into_iter().chain(variants).collect()
 }

@@ -2,7 +2,7 @@
 //! scheduler, preset and shape of shortage.
 
 use crate::support::{Seen, World, request};
-use foretoken::engine::{Gate, Preset, RouterKind, VictimRule};
+use foretoken::engine::{Gate, Preset, VictimRule};
 use foretoken::latency::StepShape;
 use foretoken::predict::{AfterPreemption, PredictionConfig, PredictionMode, PredictorConfig};
 use foretoken::record::RunTotals;
@@ -55,7 +55,7 @@ pub fn micro_world(seed: u64) -> (World, Vec<Request>) {
     world.kv.watermark = [0.0, 0.1, 0.3][pick(3) as usize];
     world.blocks = 2 + pick(40);
     world.cluster.replicas = 1 + (pick(3) as u32 / 2) * 2;
-    world.cluster.router = [RouterKind::RoundRobin, RouterKind::LeastOutstanding][pick(2) as usize];
+    world.cluster.router = ["round-robin", "least-outstanding"][pick(2) as usize].into();
     world.predictor =
         [PredictorConfig::Oracle, PredictorConfig::Noisy { sigma: 0.7 }][pick(2) as usize].clone();
     world.prediction = prediction(&mut pick);

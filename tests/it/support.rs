@@ -1,7 +1,7 @@
 //! Small worlds for engine tests: requests from a list, latency from a closure.
 
 pub use foretoken::engine::Recording as Seen;
-use foretoken::engine::{self, ClusterConfig, EngineConfig, KvConfig, Preset};
+use foretoken::engine::{self, ClusterConfig, EngineConfig, Group, KvConfig, Preset};
 use foretoken::error::Result;
 use foretoken::ids::{ReplicaId, RequestId};
 use foretoken::latency::{LatencyModel, Needs, StepShape};
@@ -15,7 +15,13 @@ use foretoken::workload::{Request, RequestSource, TrueLength, Visible};
 pub fn request(id: u32, arrival_ns: u64, prompt_tokens: u32, output_tokens: u32) -> Request {
     let arrival = SimTime(arrival_ns);
     let visible = Visible { id: RequestId(id), arrival, prompt_tokens, ..Visible::default() };
-    Request { visible, truth: TrueLength::new(output_tokens), law: None, client_wait_ns: 0 }
+    Request {
+        visible,
+        truth: TrueLength::new(output_tokens),
+        law: None,
+        client_wait_ns: 0,
+        prefix: Default::default(),
+    }
 }
 
 /// Requests from a list in order of arrival.
@@ -31,11 +37,11 @@ impl Listed {
 
 impl RequestSource for Listed {
     fn next_time(&mut self) -> Result<Option<SimTime>> {
-        Ok(self.1.map(|r| r.visible.arrival))
+        Ok(self.1.as_ref().map(|r| r.visible.arrival))
     }
 
     fn take(&mut self) -> Result<Request> {
-        let next = self.1.expect("next_time said so");
+        let next = self.1.take().expect("next_time said so");
         self.1 = self.0.next();
         Ok(next)
     }
@@ -117,13 +123,18 @@ impl World {
         scheduler: &dyn std::ops::Fn(ReplicaId) -> Result<Box<dyn Scheduler>>,
     ) -> Result<(RunTotals, Seen)> {
         let setup = engine::Setup {
-            engine: &self.engine,
-            kv: &self.kv,
-            kv_blocks: self.blocks,
-            cluster: &self.cluster,
+            groups: &[Group {
+                replicas: self.cluster.replicas,
+                engine: &self.engine,
+                kv: &self.kv,
+                kv_blocks: self.blocks,
+                profile_name: "test",
+            }],
+            router_name: &self.cluster.router,
+            router: &|| self.cluster.router(7),
+            hash_block_tokens: 1,
             scheduler_name: &self.scheduler,
             scheduler,
-            profile_name: "test",
             model,
             prediction: &self.prediction,
             stepwise: self.stepwise,

@@ -108,6 +108,16 @@ pub enum Error {
         /// The rule that was broken.
         rule: String,
     },
+    /// A router broke a rule of the engine.
+    #[error("router {router}, request {request}: {rule}")]
+    Router {
+        /// Name of the router.
+        router: String,
+        /// Request id it decided about ("-" if none).
+        request: String,
+        /// The rule that was broken.
+        rule: String,
+    },
     /// A feature that this build lacks.
     #[error("{what} needs feature `{feature}`; build it in with: cargo build --release --features {feature}")]
     Feature {

@@ -5,6 +5,7 @@
 //! are in the package `foretoken`, which offers all of these modules under the same names.
 
 pub mod bound;
+pub mod braced;
 pub mod contract;
 pub mod digest;
 pub mod engine;

@@ -67,7 +67,6 @@ const LISTS: &[&str] = &[
     "engine.victim",
     "engine.requeue",
     "kv.gate",
-    "cluster.router",
     "metrics.percentiles",
     "noise",
     "prediction.after_preemption",
@@ -335,7 +334,11 @@ pub const CASES: &[Case] = &[
     run("kv.watermark", "", &["0", "0.2"]),
     run("kv.lookahead_tokens", "", &["0", "8"]),
     run("cluster.replicas", "", &["1", "2"]),
-    run("cluster.router", "cluster.replicas=2", &["round-robin", "least-outstanding"]),
+    run(
+        "cluster.router",
+        "cluster.replicas=2",
+        &["round-robin", "least-outstanding", "random", "session{assign=random}", "session"],
+    ),
     run(
         "predictor.kind",
         SJF,

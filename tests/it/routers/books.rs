@@ -72,12 +72,18 @@ struct Restless(u32);
 impl Fleet for Restless {
     fn load(&self, r: usize) -> Load {
         let waiting = (self.0 * 7 + r as u32 * 3) % 5;
-        Load { waiting, running: 1, tokens: u64::from(waiting) * 10, kv_blocks_used: 3, kv_blocks: 9 }
+        Load {
+            waiting,
+            running: 1,
+            tokens: u64::from(waiting) * 10,
+            kv_blocks_used: (u64::from(self.0) * 5 + r as u64) % 9,
+            kv_blocks: 9,
+        }
     }
 }
 
 /// Choices of `steps` random events.
-fn choices(name: &str, params: &serde_json::Value, replicas: usize, seed: u64) -> Vec<usize> {
+pub fn choices(name: &str, params: &serde_json::Value, replicas: usize, seed: u64) -> Vec<usize> {
     let mut router = made(name, params.clone(), replicas, seed);
     let mut draw = Stream::new(seed, 0, "events", 0);
     let (mut inside, mut chosen) = (Vec::new(), Vec::new());

@@ -130,3 +130,11 @@ fn bad_runs_are_refused_by_line() {
     let (_, err) = run(&["engine", "route", "nowhere.jsonl"], 2);
     assert!(err.contains("nowhere.jsonl"), "{err}");
 }
+
+#[test]
+fn the_contract_suite_runs_from_the_command_line() {
+    let (out, _) = run(&["routers", "power-of-two{poll_s=0.001}", "--check", "--format", "csv"], 0);
+    assert!(out.starts_with("keeps every rule,worlds,") && out.contains("\npower-of-two,200,"), "{out}");
+    assert_eq!(run(&["routers", "power-of-two{poll_s=0.0}", "--check"], 2).0, "");
+    assert_eq!(run(&["routers", "power-of-two{poll_s=1.0}"], 2).0, "");
+}

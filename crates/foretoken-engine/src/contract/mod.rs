@@ -4,8 +4,11 @@
 //! with memory, seats and tokens too short, requests in bursts, deadlines, priorities, and every kind of
 //! belief that it does not refuse. It sits above the engine because it runs it.
 
+mod routers;
 mod rules;
 mod world;
+
+pub use routers::{RouterReport, check_router};
 
 use crate::engine::Preset;
 use crate::error::{Error, Result};
@@ -83,7 +86,7 @@ fn examine(entry: &Entry, params: &Params, worlds: u64, device: Option<&Open<'_>
         let mut world = World::random(seed, &presets);
         let kind = kinds[(seed % kinds.len() as u64) as usize];
         if device.is_some() {
-            world.cluster.replicas = 1;
+            world.replicas = 1;
         }
         let run = |way: Way, kind: Kind, model: &rules::MakeModel<'_>| {
             rules::run(&world, entry.name, &make, way, kind, seed, model).map_err(|e| in_world(e, seed))
@@ -150,7 +153,13 @@ fn beliefs(entry: &Entry, scheduler: &dyn Scheduler) -> Result<Vec<Kind>> {
         return Err(breach(entry, 0, None, rule));
     }
     let law = crate::length::LogT { mu: 1.0, sigma: 1.0, nu: 3.0, cap: 9 };
-    let probe = Request { visible, truth: TrueLength::new(1), law: Some(law), client_wait_ns: 0 };
+    let probe = Request {
+        visible,
+        truth: TrueLength::new(1),
+        law: Some(law),
+        client_wait_ns: 0,
+        prefix: Default::default(),
+    };
     let mut accepted = Vec::new();
     for kind in Kind::ALL {
         if accepts(&kind.predictor(0)?.predict(&probe)?) {
@@ -173,6 +182,9 @@ fn in_world(error: Error, seed: u64) -> Error {
     match error {
         Error::Scheduler { scheduler, request, rule } => {
             Error::Scheduler { scheduler, request, rule: format!("{rule} (contract world {seed})") }
+        }
+        Error::Router { router, request, rule } => {
+            Error::Router { router, request, rule: format!("{rule} (contract world {seed})") }
         }
         other => other,
     }

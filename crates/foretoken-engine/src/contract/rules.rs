@@ -1,12 +1,13 @@
 //! One run of a world under a scheduler, and what must hold of it.
 
 use super::world::{Kind, World};
-use crate::engine::{self, Recording, StepKind};
+use crate::engine::{self, Group, Recording, StepKind};
 use crate::error::Result;
 use crate::ids::{ReplicaId, RequestId};
 use crate::latency::{LatencyModel, Recorded, StepShape};
 use crate::predict::PredictionConfig;
 use crate::record::{Event, EventKind, RequestRecord, RunTotals, Status, StepRecord};
+use crate::router::Site;
 use crate::scheduler::{Admit, Budget, Evict, Notice, Order, Rank, Scheduler, Shortage, View, Waiting, Wake};
 use crate::time::{SimTime, Span};
 use crate::workload::{Request, RequestSource};
@@ -43,16 +44,21 @@ pub(super) fn run(
 ) -> Result<Outcome> {
     let at_once = PredictionConfig::default();
     let setup = engine::Setup {
-        engine: &world.engine,
-        kv: &world.kv,
-        kv_blocks: world.blocks,
-        cluster: &world.cluster,
+        groups: &[Group {
+            replicas: world.replicas,
+            engine: &world.engine,
+            kv: &world.kv,
+            kv_blocks: world.blocks,
+            profile_name: "contract",
+        }],
+        router_name: "contract",
+        router: &|| (world.router)(Site { replicas: world.replicas as usize, seed }),
+        hash_block_tokens: 1,
         scheduler_name: name,
         scheduler: &|_| match way {
             Way::Reranked => Ok(Box::new(Reranked(make(seed)?))),
             _ => make(seed),
         },
-        profile_name: "contract",
         model,
         prediction: if make(seed)?.serves_unpredicted() { &world.prediction } else { &at_once },
         stepwise: way == Way::Stepwise,
@@ -187,7 +193,7 @@ impl RequestSource for Listed<'_> {
 
     fn take(&mut self) -> Result<Request> {
         self.next += 1;
-        Ok(self.requests[self.next - 1])
+        Ok(self.requests[self.next - 1].clone())
     }
 }
 

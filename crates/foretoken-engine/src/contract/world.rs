@@ -1,6 +1,6 @@
 //! Random small worlds in which memory, seats and tokens are short, and which run under any scheduler.
 
-use crate::engine::{ClusterConfig, EngineConfig, Gate, KvConfig, Preset, RouterKind, VictimRule};
+use crate::engine::{EngineConfig, Gate, KvConfig, Preset, VictimRule};
 use crate::error::Result;
 use crate::ids::RequestId;
 use crate::length::{Belief, Histogram, LogT};
@@ -8,6 +8,7 @@ use crate::predict::{
     AfterPreemption, Batching, LengthSample, PredictionConfig, PredictionMode, Predictor, PredictorConfig,
 };
 use crate::rng::Stream;
+use crate::router::{Registry, Router, Site};
 use crate::scheduler::Requeue;
 use crate::time::{SimTime, Span};
 use crate::workload::{ClassId, Request, TrueLength, Visible};
@@ -79,12 +80,17 @@ impl Predictor for Scores {
     }
 }
 
+/// Makes a router.
+pub(super) type MakeRouter = dyn Fn(Site) -> Result<Box<dyn Router>>;
+
 /// Everything about a run but its scheduler.
 pub(super) struct World {
     pub engine: EngineConfig,
     pub kv: KvConfig,
     pub blocks: u64,
-    pub cluster: ClusterConfig,
+    pub replicas: u32,
+    /// Makes the router.
+    pub router: Box<MakeRouter>,
     pub prediction: PredictionConfig,
     pub requests: Vec<Request>,
     /// True output lengths by id.
@@ -135,13 +141,13 @@ impl World {
         }
         kv.watermark = dice.of(&[0.0, 0.1, 0.3]);
         let replicas = dice.of(&[1, 1, 2]);
-        let router = dice.of(&[RouterKind::RoundRobin, RouterKind::LeastOutstanding]);
+        let router = dice.of(&["round-robin", "least-outstanding"]);
         let requests = requests(&mut dice, engine.max_model_len);
         let prediction = prediction(&mut Dice(Stream::new(seed, 0, "contract.prediction", 0)));
         let outputs: Vec<u32> = requests.iter().map(|(_, output)| *output).collect();
         let requests: Vec<Request> = requests.into_iter().map(|(request, _)| request).collect();
-        let cluster = ClusterConfig { replicas, router };
-        let mut world = World { engine, kv, blocks: 0, cluster, prediction, requests, outputs };
+        let router: Box<MakeRouter> = Box::new(move |site| Registry::builtin().written(router, site));
+        let mut world = World { engine, kv, blocks: 0, replicas, router, prediction, requests, outputs };
         let largest = (0..world.requests.len()).map(|i| world.blocks_of(i)).max().unwrap_or(1);
         world.blocks = match dice.range(0, 3) {
             0 => dice.range(1, largest),
@@ -211,7 +217,7 @@ fn requests(dice: &mut Dice, max_model_len: u32) -> Vec<(Request, u32)> {
         };
         let law = LogT { mu: libm::log(f64::from(output)), sigma: 0.5, nu: 3.0, cap: 1024 };
         let truth = TrueLength::new(output);
-        (Request { visible, truth, law: Some(law), client_wait_ns: 0 }, output)
+        (Request { visible, truth, law: Some(law), client_wait_ns: 0, prefix: Default::default() }, output)
     };
     (0..count).map(one).collect()
 }

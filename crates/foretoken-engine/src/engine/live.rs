@@ -1,5 +1,6 @@
 //! Requests inside a replica: a slab of [`Live`] slots, reused when requests leave.
 
+use crate::ids::{ReplicaId, RequestId};
 use crate::length::Belief;
 use crate::record::RequestRecord;
 use crate::scheduler::{Crowd, Noted, Waiting};
@@ -121,4 +122,6 @@ pub(super) struct World<'a> {
     pub source: &'a mut dyn RequestSource,
     /// Where records go.
     pub log: super::log::Log<'a>,
+    /// Requests that have left their replica, for the router to hear of.
+    pub left: Vec<(RequestId, ReplicaId)>,
 }

@@ -4,6 +4,7 @@
 //! never runs past the next event of another or the next arrival.
 
 mod batch;
+mod cluster;
 mod config;
 mod heap;
 mod live;
@@ -13,12 +14,11 @@ mod queue;
 mod quiet;
 mod replica;
 mod rounds;
-mod router;
 
+pub use cluster::ClusterConfig;
 pub use config::{Cache, EngineConfig, Gate, KvConfig, Never, Preset, StepKind, VictimRule};
 pub use log::{Recording, Sink};
 pub use rounds::{ROUND_NS, RoundRequest, Rounds, run_rounds};
-pub use router::{ClusterConfig, RouterKind};
 
 use crate::error::{Error, Place, Result};
 use crate::ids::ReplicaId;
@@ -26,33 +26,47 @@ use crate::latency::LatencyModel;
 use crate::length::Belief;
 use crate::predict::{AfterPreemption, PredictionConfig, PredictionMode, Predictor, Server, ServerTotals};
 use crate::record::{PredictionTotals, RequestRecord, RunTotals};
+use crate::router::{Arrival, Prompt, Router};
 use crate::scheduler::{Noted, Scheduler};
 use crate::time::{SimTime, Span};
 use crate::workload::{Request, RequestSource};
+use cluster::Replicas;
 use live::{Live, State, World};
 use log::Log;
 use queue::Queue;
-use replica::{Ask, Core, Replica, Sums};
-use router::Router;
+use replica::{Ask, Core, Replica, Sums, later};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Everything about a run but its requests.
-pub struct Setup<'a> {
+/// Like replicas.
+#[derive(Clone, Copy)]
+pub struct Group<'a> {
+    /// How many.
+    pub replicas: u32,
     /// `[engine]`.
     pub engine: &'a EngineConfig,
     /// `[kv]`.
     pub kv: &'a KvConfig,
     /// Usable KV blocks of a replica.
     pub kv_blocks: u64,
-    /// `[cluster]`.
-    pub cluster: &'a ClusterConfig,
+    /// Name of its latency profile, for error messages.
+    pub profile_name: &'a str,
+}
+
+/// Everything about a run but its requests.
+pub struct Setup<'a> {
+    /// Groups of like replicas, at least one; replicas are numbered through in this order.
+    pub groups: &'a [Group<'a>],
+    /// Name for error messages.
+    pub router_name: &'a str,
+    /// Makes the router of all replicas.
+    pub router: &'a dyn Fn() -> Result<Box<dyn Router>>,
+    /// Tokens that a hash of a prompt's beginning stands for, at least 1.
+    pub hash_block_tokens: u32,
     /// Name for error messages.
     pub scheduler_name: &'a str,
     /// Makes the scheduler of a replica.
     pub scheduler: &'a dyn Fn(ReplicaId) -> Result<Box<dyn Scheduler>>,
-    /// Name for error messages.
-    pub profile_name: &'a str,
     /// Makes the latency model of a replica.
     pub model: &'a dyn Fn(ReplicaId) -> Result<Box<dyn LatencyModel>>,
     /// `[prediction]`.
@@ -61,6 +75,47 @@ pub struct Setup<'a> {
     pub stepwise: bool,
     /// Stop here; requests inside are unfinished.
     pub horizon: Option<SimTime>,
+}
+
+impl Setup<'_> {
+    /// An idle replica of `group`.
+    fn replica(&self, group: &Group<'_>, id: ReplicaId) -> Result<Replica> {
+        let scheduler = (self.scheduler)(id)?;
+        if group.engine.step == StepKind::Lockstep && scheduler.preempts() {
+            return Err(Error::Usage(format!(
+                "scheduler {} preempts, and a lock-step batch cannot be taken apart; choose another \
+                 scheduler or engine.step = \"mixed\"",
+                self.scheduler_name
+            )));
+        }
+        let queue = Queue::new(scheduler.order());
+        let mut core = Core::new(id, group.engine.clone(), group.kv, group.kv_blocks, queue)?;
+        core.stepwise = self.stepwise;
+        let model = (self.model)(id)?;
+        Ok(Replica {
+            limits: core.allowance(),
+            fruitless: 0,
+            core,
+            scheduler,
+            scheduler_name: self.scheduler_name.into(),
+            predicts_again: self.prediction.after_preemption == AfterPreemption::Again,
+            needs: model.needs(),
+            pure_model: model.is_pure() && !model.needs().rows,
+            model,
+            profile_name: group.profile_name.into(),
+            dirty: false,
+            wake_at: SimTime::MAX,
+            wake_step: u64::MAX,
+            end: None,
+            evictions: Vec::new(),
+            done: Vec::new(),
+        })
+    }
+
+    /// The sum of `of` over all replicas.
+    fn sum(&self, of: impl Fn(&Group<'_>) -> u64) -> u64 {
+        self.groups.iter().map(|group| of(group) * u64::from(group.replicas)).sum()
+    }
 }
 
 /// Runs `source` through the engine. Records go to `sink`; the totals come back.
@@ -80,7 +135,7 @@ pub fn run(
         return Err(Error::input(Place::key("prediction.mode"), what, help));
     }
     let mut cluster = Cluster::new(setup)?;
-    let mut world = World { source, log: Log::new(sink) };
+    let mut world = World { source, log: Log::new(sink), left: Vec::new() };
     cluster.drive(predictor, &mut world)?;
     cluster.close(&mut world)?;
     Ok(cluster.totals(world.log))
@@ -93,7 +148,9 @@ const TIMER: u8 = 4;
 struct Cluster<'a> {
     setup: &'a Setup<'a>,
     replicas: Vec<Replica>,
-    router: Router,
+    router: Box<dyn Router>,
+    /// Next time that it looks at the replicas.
+    poll_at: SimTime,
     /// (time, class, replica): steps in flight and timers of idle replicas.
     events: BinaryHeap<Reverse<(SimTime, u8, usize)>>,
     /// Replicas to plan at the present instant.
@@ -115,43 +172,17 @@ enum Job {
 impl<'a> Cluster<'a> {
     fn new(setup: &'a Setup<'a>) -> Result<Cluster<'a>> {
         let mut replicas = Vec::new();
-        for i in 0..setup.cluster.replicas {
-            let id = ReplicaId(i);
-            let scheduler = (setup.scheduler)(id)?;
-            if setup.engine.step == StepKind::Lockstep && scheduler.preempts() {
-                return Err(Error::Usage(format!(
-                    "scheduler {} preempts, and a lock-step batch cannot be taken apart; choose another \
-                     scheduler or engine.step = \"mixed\"",
-                    setup.scheduler_name
-                )));
+        for group in setup.groups {
+            for _ in 0..group.replicas {
+                replicas.push(setup.replica(group, ReplicaId(replicas.len() as u32))?);
             }
-            let queue = Queue::new(scheduler.order());
-            let mut core = Core::new(id, setup.engine.clone(), setup.kv, setup.kv_blocks, queue)?;
-            core.stepwise = setup.stepwise;
-            let model = (setup.model)(id)?;
-            replicas.push(Replica {
-                limits: core.allowance(),
-                fruitless: 0,
-                core,
-                scheduler,
-                scheduler_name: setup.scheduler_name.into(),
-                predicts_again: setup.prediction.after_preemption == AfterPreemption::Again,
-                needs: model.needs(),
-                pure_model: model.is_pure() && !model.needs().rows,
-                model,
-                profile_name: setup.profile_name.into(),
-                dirty: false,
-                wake_at: SimTime::MAX,
-                wake_step: u64::MAX,
-                end: None,
-                evictions: Vec::new(),
-                done: Vec::new(),
-            });
         }
+        let router = (setup.router)()?;
         Ok(Cluster {
             setup,
             replicas,
-            router: Router::new(setup.cluster.router),
+            poll_at: if router.polls().is_some() { SimTime::ZERO } else { SimTime::MAX },
+            router,
             events: BinaryHeap::new(),
             pending: Vec::new(),
             server: match setup.prediction.mode {
@@ -169,10 +200,11 @@ impl<'a> Cluster<'a> {
             let arrival = world.source.next_time()?.unwrap_or(SimTime::MAX);
             let event = self.events.peek().map_or(SimTime::MAX, |Reverse((time, ..))| *time);
             let outside = self.server.as_ref().map_or(arrival, |server| arrival.min(server.next()));
-            let next = outside.min(event);
-            if next == SimTime::MAX {
+            if outside.min(event) == SimTime::MAX {
                 return Ok(());
             }
+            let outside = outside.min(self.poll_at);
+            let next = outside.min(event);
             if next > horizon {
                 self.now = horizon;
                 return Ok(());
@@ -212,6 +244,8 @@ impl<'a> Cluster<'a> {
             self.replicas[r].deliver(now, world)?;
             self.pending.push(r);
         }
+        self.tell(world);
+        self.poll()?;
         while world.source.next_time()? == Some(now) {
             let request = world.source.take()?;
             self.arrive(request, predictor, world)?;
@@ -259,9 +293,8 @@ impl<'a> Cluster<'a> {
         prediction_cost: Span,
         world: &mut World<'_>,
     ) -> Result<()> {
-        let replicas = &self.replicas;
-        let r = self.router.route(replicas.len(), |r| replicas[r].outstanding());
         let late = self.setup.prediction.mode == PredictionMode::Asynchronous;
+        let r = self.route(request, if late { &Belief::Unknown } else { &belief })?;
         let visible = request.visible;
         let mut record = arrived(request);
         if !late {
@@ -289,7 +322,50 @@ impl<'a> Cluster<'a> {
         if replica.end.is_none() {
             self.pending.push(r);
         }
+        self.tell(world);
         self.ask(r);
+        Ok(())
+    }
+
+    /// The replica that the router chooses.
+    fn route(&mut self, request: &Request, belief: &Belief) -> Result<usize> {
+        let prompt = Prompt {
+            symbols: &request.prefix,
+            symbol_tokens: self.setup.hash_block_tokens,
+            tokens: request.visible.prompt_tokens,
+        };
+        let arrival = Arrival { now: self.now, visible: &request.visible, belief, prompt };
+        let chosen = self.router.route(&arrival, &Replicas(&self.replicas));
+        if chosen < self.replicas.len() {
+            return Ok(chosen);
+        }
+        let rule = format!("it chooses replica {chosen}, and there are {}", self.replicas.len());
+        Err(Error::Router {
+            router: self.setup.router_name.into(),
+            request: request.visible.id.to_string(),
+            rule,
+        })
+    }
+
+    /// Tells the router who has left.
+    fn tell(&mut self, world: &mut World<'_>) {
+        for (request, replica) in world.left.drain(..) {
+            self.router.left(request, replica.0 as usize);
+        }
+    }
+
+    /// Lets the router look at the replicas if it is time to.
+    fn poll(&mut self) -> Result<()> {
+        if self.poll_at > self.now {
+            return Ok(());
+        }
+        self.router.poll(&Replicas(&self.replicas));
+        let every = self.router.polls().filter(|span| *span > Span::ZERO).ok_or_else(|| Error::Router {
+            router: self.setup.router_name.into(),
+            request: "-".into(),
+            rule: "it polls replicas after no time at all".into(),
+        })?;
+        self.poll_at = later(self.now, every)?;
         Ok(())
     }
 
@@ -329,6 +405,8 @@ impl<'a> Cluster<'a> {
             replica.spend(None)?;
             self.events.push(Reverse((replica.wake_at, TIMER, r)));
         }
+        // A plan may find that a request can never run.
+        self.tell(world);
         self.ask(r);
         Ok(())
     }
@@ -362,7 +440,6 @@ impl<'a> Cluster<'a> {
     }
 
     fn totals(&self, log: Log<'_>) -> RunTotals {
-        let replicas = u64::from(self.setup.cluster.replicas);
         let mut sums = Sums::default();
         for replica in &self.replicas {
             let s = &replica.core.sums;
@@ -390,9 +467,9 @@ impl<'a> Cluster<'a> {
             busy: Span(sums.busy_ns),
             kv_block_ns: sums.kv_block_ns,
             seat_ns: sums.seat_ns,
-            kv_blocks: self.setup.kv_blocks * replicas,
-            seats: u64::from(self.setup.engine.max_seqs) * replicas,
-            replicas: self.setup.cluster.replicas,
+            kv_blocks: self.setup.sum(|group| group.kv_blocks),
+            seats: self.setup.sum(|group| u64::from(group.engine.max_seqs)),
+            replicas: self.replicas.len() as u32,
             horizon: self.now,
             digest: log.digest.hex(),
             itl: log.itl,

@@ -526,6 +526,7 @@ impl Replica {
         let id = live.visible.id;
         self.core.slab.release(slot);
         world.source.left(id, now, Outcome::Rejected);
+        world.left.push((id, self.core.id));
         Ok(())
     }
 
@@ -677,6 +678,7 @@ impl Replica {
             self.core.slab.release(slot);
         }
         world.source.left(id, now, Outcome::Completed);
+        world.left.push((id, self.core.id));
         Ok(())
     }
 

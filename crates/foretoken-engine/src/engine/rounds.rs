@@ -1,6 +1,6 @@
 //! Rounds and tokens: one scheduler on one instance under the `theory` preset (interval.md 1).
 
-use super::{ClusterConfig, EngineConfig, KvConfig, Preset, Setup, Sink, run};
+use super::{ClusterConfig, EngineConfig, Group, KvConfig, Preset, Setup, Sink, run};
 use crate::error::{Error, Place, Result};
 use crate::ids::RequestId;
 use crate::latency::{LatencyModel, StepShape};
@@ -69,13 +69,18 @@ pub fn run_rounds(
     let engine = EngineConfig::preset(Preset::Theory);
     let setup = Setup {
         prediction: &PredictionConfig::default(),
-        engine: &engine,
-        kv: &KvConfig::preset(Preset::Theory),
-        kv_blocks: kv_tokens,
-        cluster: &ClusterConfig::default(),
+        groups: &[Group {
+            replicas: 1,
+            engine: &engine,
+            kv: &KvConfig::preset(Preset::Theory),
+            kv_blocks: kv_tokens,
+            profile_name: "unit",
+        }],
+        router_name: "round-robin",
+        router: &|| ClusterConfig::default().router(0),
+        hash_block_tokens: 1,
         scheduler_name: name,
         scheduler: &|_| make(),
-        profile_name: "unit",
         model: &|_| Ok(Box::new(Unit)),
         stepwise: false,
         horizon: None,
@@ -151,7 +156,13 @@ impl RequestSource for Instance<'_> {
         let arrival = SimTime(r.arrival * ROUND_NS);
         let id = RequestId(i as u32);
         let visible = Visible { id, arrival, prompt_tokens: r.prompt, ..Visible::default() };
-        Ok(Request { visible, truth: TrueLength::new(r.output), law: None, client_wait_ns: 0 })
+        Ok(Request {
+            visible,
+            truth: TrueLength::new(r.output),
+            law: None,
+            client_wait_ns: 0,
+            prefix: Default::default(),
+        })
     }
 }
 

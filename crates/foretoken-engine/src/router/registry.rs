@@ -1,6 +1,7 @@
 //! The list of routers, and how a name with parameters becomes one.
 
 use super::Router;
+use crate::braced::braced;
 use crate::error::{Error, Place, Result};
 use crate::scheduler::Params;
 
@@ -75,6 +76,15 @@ impl Registry {
             .iter()
             .find(|e| e.name == name)
             .ok_or_else(|| Error::unknown("router", name, self.entries.iter().map(|e| e.name)))
+    }
+
+    /// The router written as `name{key=value,...}`, for `site`.
+    ///
+    /// # Errors
+    /// Braces that do not close; those of [`Registry::make`].
+    pub fn written(&self, text: &str, site: Site) -> Result<Box<dyn Router>> {
+        let braced = braced(text)?;
+        self.make(&braced.name, &braced.params(), site)
     }
 
     /// A router called `name` with `params` for `site`.

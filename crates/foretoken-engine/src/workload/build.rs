@@ -171,7 +171,8 @@ fn timed(spec: &Spec, rows: Requests, chance: Chance) -> Result<Requests> {
 fn stretched(rows: Requests, factor: f64) -> Requests {
     Box::new(rows.map(move |row| {
         let r = row?;
-        at(r, r.visible.arrival.as_secs() * factor)
+        let at_s = r.visible.arrival.as_secs() * factor;
+        at(r, at_s)
     }))
 }
 
@@ -225,7 +226,7 @@ fn conversations(
             None => starts.push(i),
         }
     }
-    let first: Vec<Request> = starts.iter().map(|&i| requests[i as usize]).collect();
+    let first: Vec<Request> = starts.iter().map(|&i| requests[i as usize].clone()).collect();
     let first = timed(spec, Box::new(first.into_iter().map(Ok)), chance)?;
     let starts = first.zip(starts).map(|(r, i)| Ok((r?.visible.arrival, i))).collect::<Result<Vec<_>>>()?;
     Ok(Conversations::new(requests, next, starts, think, ledger.clone()))

@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::ids::RequestId;
 use crate::length::LogT;
 use crate::time::SimTime;
+use std::sync::Arc;
 
 /// Index into a workload's list of class names; 0 is the unnamed class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,7 +51,7 @@ impl TrueLength {
 }
 
 /// One request on its way into the engine.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     /// What anyone may see.
     pub visible: Visible,
@@ -60,6 +61,8 @@ pub struct Request {
     pub law: Option<LogT>,
     /// How long the client held the request back (closed concurrency), already included in `arrival`.
     pub client_wait_ns: u64,
+    /// Hashes of the prompt's leading blocks, as the trace has them; empty where nothing is known.
+    pub prefix: Arc<[u64]>,
 }
 
 /// How a request left the system.

@@ -89,6 +89,8 @@ pub(super) struct Intern<'a> {
     sessions: BTreeMap<Box<str>, u32>,
     /// Next turn by session, for rows that do not say theirs.
     turns: Vec<u32>,
+    /// What prompts without hashes share.
+    nothing: Arc<[u64]>,
 }
 
 impl<'a> Intern<'a> {
@@ -96,7 +98,17 @@ impl<'a> Intern<'a> {
     pub(super) fn new(rows: TraceRows<'a>) -> (Intern<'a>, Arc<Ledger>) {
         let ledger = Arc::new(Ledger::with_classes(vec![String::new()]));
         let (classes, sessions) = (BTreeMap::new(), BTreeMap::new());
-        (Intern { rows, ledger: ledger.clone(), classes, sessions, turns: Vec::new() }, ledger)
+        (
+            Intern {
+                rows,
+                ledger: ledger.clone(),
+                classes,
+                sessions,
+                turns: Vec::new(),
+                nothing: Arc::new([]),
+            },
+            ledger,
+        )
     }
 
     fn request(&mut self, row: TraceRow) -> Result<Request> {
@@ -126,6 +138,7 @@ impl<'a> Intern<'a> {
             truth: TrueLength::new(row.output_tokens.min(limit)),
             law: row.law.map(|law| LogT { cap: law.cap.min(limit), ..law }),
             client_wait_ns: 0,
+            prefix: self.prefix(&row.prefix_hashes),
         })
     }
 
@@ -136,6 +149,10 @@ impl<'a> Intern<'a> {
         let id = self.ledger.name_class(&name)?;
         self.classes.insert(name, id);
         Ok(id)
+    }
+
+    fn prefix(&self, hashes: &[u64]) -> Arc<[u64]> {
+        if hashes.is_empty() { self.nothing.clone() } else { hashes.into() }
     }
 
     /// Dense index of the session, and the turn within it.
@@ -216,5 +233,5 @@ impl Rows {
 /// Copies of shared requests, in order.
 pub(super) fn shared(requests: &Arc<[Request]>) -> impl Iterator<Item = Request> + Send + 'static + use<> {
     let requests = requests.clone();
-    (0..requests.len()).map(move |i| requests[i])
+    (0..requests.len()).map(move |i| requests[i].clone())
 }

@@ -188,7 +188,7 @@ impl<I> Copied<I> {
             let late_s = if copy == 0 { 0.0 } else { self.jitter_s * self.draw.uniform() };
             let late = Span::from_secs(late_s).expect("checked: jitter_s is a length of time");
             let at = r.visible.arrival + late;
-            self.held.push(Held(at, self.made, moved(r, at)));
+            self.held.push(Held(at, self.made, moved(r.clone(), at)));
             self.made += 1;
         }
         self.seen = Some(r.visible.arrival);
@@ -199,7 +199,7 @@ impl<I> Copied<I> {
 pub(super) fn resampled(times: Requests, pool: Arc<[Request]>, mut draw: Stream) -> Requests {
     Box::new(numbered(times.map(move |row| {
         let arrival = row?.visible.arrival;
-        Ok(moved(pool[draw.below(pool.len() as u64) as usize], arrival))
+        Ok(moved(pool[draw.below(pool.len() as u64) as usize].clone(), arrival))
     })))
 }
 

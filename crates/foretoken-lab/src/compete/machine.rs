@@ -2,7 +2,8 @@
 
 use super::instance::{Instance, Job};
 use crate::engine::{
-    self, ClusterConfig, EngineConfig, KvConfig, Preset, ROUND_NS, RoundRequest, Rounds, Setup, run_rounds,
+    self, ClusterConfig, EngineConfig, Group, KvConfig, Preset, ROUND_NS, RoundRequest, Rounds, Setup,
+    run_rounds,
 };
 use crate::error::{Error, Result};
 use crate::ids::{ReplicaId, RequestId};
@@ -118,7 +119,13 @@ impl Jobs {
             let arrival = SimTime(u64::from(job.arrival) * ROUND_NS);
             let id = RequestId(id as u32);
             let visible = Visible { id, arrival, prompt_tokens: job.prompt, ..Visible::default() };
-            Request { visible, truth: TrueLength::new(job.output), law: None, client_wait_ns: 0 }
+            Request {
+                visible,
+                truth: TrueLength::new(job.output),
+                law: None,
+                client_wait_ns: 0,
+                prefix: Default::default(),
+            }
         };
         let mut requests: Vec<Request> = instance.jobs.iter().enumerate().map(request).collect();
         requests.sort_by_key(|r| r.visible.arrival);
@@ -185,13 +192,18 @@ impl Machine {
         let capacity = self.kv_blocks * u64::from(self.kv.block_tokens);
         let setup = Setup {
             prediction: &PredictionConfig::default(),
-            engine: &EngineConfig::preset(Preset::VllmV1),
-            kv: &self.kv,
-            kv_blocks: self.kv_blocks,
-            cluster: &ClusterConfig::default(),
+            groups: &[Group {
+                replicas: 1,
+                engine: &EngineConfig::preset(Preset::VllmV1),
+                kv: &self.kv,
+                kv_blocks: self.kv_blocks,
+                profile_name: &self.profile.name,
+            }],
+            router_name: "round-robin",
+            router: &|| ClusterConfig::default().router(0),
+            hash_block_tokens: 1,
             scheduler_name: &contender.config.name,
             scheduler: &|_: ReplicaId| contender.make(seed),
-            profile_name: &self.profile.name,
             model: &|replica: ReplicaId| {
                 let draws = Draws { seed, replicate: 0, replica: replica.0.into() };
                 self.profile.noisy_model(capacity, draws)
