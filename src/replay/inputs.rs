@@ -1,6 +1,7 @@
 //! What all runs of a replay share: the trace, the profile, how much KV memory there is.
 
 use super::timing::Timing;
+use crate::engine::Cache;
 use crate::error::{Error, Place, Result};
 use crate::ids::ReplicaId;
 use crate::latency::{Draws, LatencyModel, Profile};
@@ -63,6 +64,8 @@ pub struct Trace {
     notes: Arc<OnceLock<Notes>>,
     feed: Feed,
     has_times: bool,
+    /// Tokens that a prefix hash stands for, where there are such.
+    hash_tokens: Option<u32>,
     /// Whether prompts hold all that was said before in their session.
     whole_prompts: bool,
 }
@@ -78,6 +81,7 @@ impl Trace {
             sample: Arc::default(),
             notes: Arc::default(),
             has_times: reader.has_times(),
+            hash_tokens: hash_tokens(&reader),
             whole_prompts: reader.has_whole_prompts(),
             feed: Feed::Stream(config.path.clone(), options, config.laws),
         })
@@ -90,9 +94,10 @@ impl Trace {
     pub fn load(config: &TraceConfig) -> Result<Trace> {
         let (reader, _) = open(config)?;
         let (has_times, whole_prompts) = (reader.has_times(), reader.has_whole_prompts());
+        let hash_tokens = hash_tokens(&reader);
         let notes = Arc::default();
         let (mut lengths, mut laws) = (Vec::new(), Vec::new());
-        let rows = Noted { reader, notes: Arc::clone(&notes), laws: config.laws };
+        let rows = Noted { reader, notes: Arc::clone(&notes), laws: config.laws, hashes: true };
         let rows = Rows::load(rows.inspect(|row| {
             if let Ok(row) = row {
                 lengths.push(row.output_tokens);
@@ -104,6 +109,7 @@ impl Trace {
             notes,
             feed: Feed::Shared(rows),
             has_times,
+            hash_tokens,
             whole_prompts,
         })
     }
@@ -119,6 +125,7 @@ impl Trace {
             notes: Arc::default(),
             feed: Feed::Shared(Rows::load(rows.into_iter().map(Ok))?),
             has_times: false,
+            hash_tokens: None,
             whole_prompts: false,
         })
     }
@@ -130,6 +137,10 @@ impl Trace {
             Feed::Stream(..) => 0,
         }
     }
+}
+
+fn hash_tokens(reader: &Reader) -> Option<u32> {
+    reader.columns().prefix_hashes.then(|| reader.hash_block_tokens())
 }
 
 fn open(config: &TraceConfig) -> Result<(Reader, ReadOptions)> {
@@ -226,10 +237,21 @@ impl Inputs {
             Feed::Shared(rows) => rows.build(&spec, scenario.seed, replicate),
             Feed::Stream(path, options, laws) => {
                 let reader = trace::open(path, options)?;
-                let rows = Noted { reader, notes: Arc::clone(&self.trace.notes), laws: *laws };
+                let hashes = scenario.kv.cache != Cache::Off;
+                let rows = Noted { reader, notes: Arc::clone(&self.trace.notes), laws: *laws, hashes };
                 workload::build(&spec, rows, scenario.seed, replicate)
             }
         }
+    }
+
+    /// Tokens that a prefix hash of the trace stands for.
+    pub fn hash_tokens(&self) -> u32 {
+        self.trace.hash_tokens.unwrap_or(1)
+    }
+
+    /// Whether the trace says of prompts how they begin.
+    pub fn has_hashes(&self) -> bool {
+        self.trace.hash_tokens.is_some()
     }
 
     /// What the reader of the trace noted, once it was read.
@@ -292,6 +314,8 @@ struct Noted {
     reader: Reader,
     notes: Arc<OnceLock<Notes>>,
     laws: Option<PromptLaws>,
+    /// Whether prefix hashes are wanted: a stream keeps what it gets.
+    hashes: bool,
 }
 
 impl Iterator for Noted {
@@ -301,6 +325,9 @@ impl Iterator for Noted {
         let mut row = self.reader.next();
         if let (Some(Ok(row)), Some(laws)) = (&mut row, &self.laws) {
             laws.redraw(row);
+        }
+        if let (Some(Ok(row)), false) = (&mut row, self.hashes) {
+            row.prefix_hashes.clear();
         }
         row
     }

@@ -3,14 +3,15 @@
 use super::inputs::Inputs;
 use super::rounds::WholeRounds;
 use super::run::Progress;
-use crate::engine::{self, Preset, Sink};
+use crate::engine::{self, Cache, Preset, Sink};
 use crate::error::{Error, Place, Result};
 use crate::ids::ReplicaId;
 use crate::record::{Event, RequestRecord, RunTotals, Status, StepRecord, sort_by_id};
 use crate::scenario::{Scenario, SchedulerConfig};
 use crate::scheduler::Registry;
 use crate::time::SimTime;
-use crate::workload::Counts;
+use crate::workload::{Counts, Prompts};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Which run of a scenario.
@@ -108,6 +109,7 @@ impl Job {
         let config = self.config(scenario);
         let replicate = u64::from(self.replicate);
         let mut workload = inputs.workload(scenario, replicate, self.rate_rps)?;
+        let ledger = Arc::clone(&workload.ledger);
         let prediction = scenario.prediction(config);
         let predictor =
             scenario.predictor(config, registry)?.build(inputs.sample(), scenario.seed, replicate)?;
@@ -117,6 +119,8 @@ impl Job {
             engine: &scenario.engine,
             kv: &scenario.kv,
             kv_blocks: inputs.kv_blocks,
+            prompts: (scenario.kv.cache != Cache::Off)
+                .then(|| Prompts { ledger: &ledger, hash_tokens: inputs.hash_tokens() }),
             cluster: &scenario.cluster,
             scheduler_name: &config.name,
             scheduler: &|_: ReplicaId| registry.make(&config.name, &config.params, scheduler_seed),
@@ -135,12 +139,7 @@ impl Job {
         };
         let mut records = sink.records;
         sort_by_id(&mut records);
-        let finished = Finished {
-            records,
-            totals,
-            classes: workload.ledger.classes(),
-            counts: workload.ledger.counts(),
-        };
+        let finished = Finished { records, totals, classes: ledger.classes(), counts: ledger.counts() };
         finished.check(scenario, inputs)?;
         Ok(finished)
     }

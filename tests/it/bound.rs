@@ -285,6 +285,7 @@ fn run(
         engine: &world.engine,
         kv: &world.kv,
         kv_blocks: world.blocks,
+        prompts: None,
         cluster: &world.cluster,
         scheduler_name: name,
         scheduler: &|_| registry.make(name, &Params::new(), 7),

@@ -40,6 +40,7 @@ fn replay(trace: &Path, preset: Preset, blocks: u64) -> Vec<RequestRecord> {
         engine: &engine,
         kv: &KvConfig::preset(preset),
         kv_blocks: blocks,
+        prompts: None,
         cluster: &ClusterConfig::default(),
         scheduler_name: "fcfs",
         scheduler: &|_| Registry::builtin().make("fcfs", &Params::new(), 0),

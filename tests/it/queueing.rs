@@ -62,6 +62,7 @@ impl Queue<'_> {
             engine: &engine,
             kv: &KvConfig::preset(Preset::VllmV1),
             kv_blocks: 1 << 30,
+            prompts: None,
             cluster: &ClusterConfig::default(),
             scheduler_name: self.scheduler,
             scheduler: &|_| registry.make(self.scheduler, &Params::new(), 0),

@@ -120,6 +120,7 @@ impl World {
             engine: &self.engine,
             kv: &self.kv,
             kv_blocks: self.blocks,
+            prompts: None,
             cluster: &self.cluster,
             scheduler_name: &self.scheduler,
             scheduler,

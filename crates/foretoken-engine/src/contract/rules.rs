@@ -46,6 +46,7 @@ pub(super) fn run(
         engine: &world.engine,
         kv: &world.kv,
         kv_blocks: world.blocks,
+        prompts: None,
         cluster: &world.cluster,
         scheduler_name: name,
         scheduler: &|_| match way {

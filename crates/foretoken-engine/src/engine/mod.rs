@@ -4,6 +4,7 @@
 //! never runs past the next event of another or the next arrival.
 
 mod batch;
+mod cache;
 mod config;
 mod heap;
 mod live;
@@ -25,10 +26,11 @@ use crate::ids::ReplicaId;
 use crate::latency::LatencyModel;
 use crate::length::Belief;
 use crate::predict::{AfterPreemption, PredictionConfig, PredictionMode, Predictor, Server, ServerTotals};
-use crate::record::{PredictionTotals, RequestRecord, RunTotals};
+use crate::record::{CacheTotals, PredictionTotals, RequestRecord, RunTotals};
 use crate::scheduler::{Noted, Scheduler};
 use crate::time::{SimTime, Span};
-use crate::workload::{Request, RequestSource};
+use crate::workload::{Prompts, Request, RequestSource};
+use cache::{CacheSums, Cached};
 use live::{Live, State, World};
 use log::Log;
 use queue::Queue;
@@ -45,6 +47,8 @@ pub struct Setup<'a> {
     pub kv: &'a KvConfig,
     /// Usable KV blocks of a replica.
     pub kv_blocks: u64,
+    /// What hashed prompts say, where it matters (`kv.cache`).
+    pub prompts: Option<Prompts<'a>>,
     /// `[cluster]`.
     pub cluster: &'a ClusterConfig,
     /// Name for error messages.
@@ -128,6 +132,7 @@ impl<'a> Cluster<'a> {
             let queue = Queue::new(scheduler.order());
             let mut core = Core::new(id, setup.engine.clone(), setup.kv, setup.kv_blocks, queue)?;
             core.stepwise = setup.stepwise;
+            core.hash_tokens = setup.prompts.map_or(1, |prompts| prompts.hash_tokens);
             let model = (setup.model)(id)?;
             replicas.push(Replica {
                 limits: core.allowance(),
@@ -267,6 +272,7 @@ impl<'a> Cluster<'a> {
         if !late {
             record.predicted_tokens = belief.tokens().map_or(f32::NAN, |p| p as f32);
         }
+        let caches = self.setup.kv.cache != Cache::Off;
         let live = Live {
             visible,
             belief,
@@ -283,6 +289,7 @@ impl<'a> Cluster<'a> {
             offset: 0,
             generated_before: 0,
             last_token: SimTime::ZERO,
+            cached: caches.then(|| Box::new(Cached::new(visible.content, self.setup.prompts))),
         };
         let replica = &mut self.replicas[r];
         replica.arrive(live, late, self.now, world)?;
@@ -364,7 +371,13 @@ impl<'a> Cluster<'a> {
     fn totals(&self, log: Log<'_>) -> RunTotals {
         let replicas = u64::from(self.setup.cluster.replicas);
         let mut sums = Sums::default();
+        let mut cache: Option<CacheTotals> = None;
         for replica in &self.replicas {
+            if let Some(pool) = replica.core.pool.cache() {
+                let CacheSums { queried, hit, requeried, rehit } = replica.core.cache_sums;
+                let of = CacheTotals { queried, hit, requeried, rehit, evicted_blocks: pool.evictions() };
+                cache.get_or_insert_default().add(of);
+            }
             let s = &replica.core.sums;
             sums.steps += s.steps;
             sums.busy_ns += s.busy_ns;
@@ -403,6 +416,7 @@ impl<'a> Cluster<'a> {
             peak_output_tokens: log.peak_tokens,
             at_peak_s: sums.at_peak_s,
             energy_j: sums.energy_j,
+            cache,
             predictions: self.server.as_ref().map(|server| {
                 let ServerTotals { batches, prompts, busy, latency_ns } = server.totals_at(self.now);
                 PredictionTotals { batches, prompts, busy, latency_ns }

@@ -72,6 +72,7 @@ pub fn run_rounds(
         engine: &engine,
         kv: &KvConfig::preset(Preset::Theory),
         kv_blocks: kv_tokens,
+        prompts: None,
         cluster: &ClusterConfig::default(),
         scheduler_name: name,
         scheduler: &|_| make(),

@@ -9,6 +9,23 @@ use crate::time::SimTime;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClassId(pub u16);
 
+/// What a prompt says, as far as it matters who else says the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Content {
+    /// Nobody else does.
+    #[default]
+    Own,
+    /// All that was said in its session so far: turns continue one another.
+    Session,
+    /// What hashes `start` to `start + count` of [`super::Prompts`] stand for, each over everything up to it.
+    Hashed {
+        /// Place of the first.
+        start: u32,
+        /// How many there are.
+        count: u32,
+    },
+}
+
 /// Everything about a request that a real server sees when it arrives.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Visible {
@@ -30,6 +47,8 @@ pub struct Visible {
     pub session: Option<u32>,
     /// 0-based turn within the session.
     pub turn: u32,
+    /// What its prompt says.
+    pub content: Content,
 }
 
 /// A true output length. Only the engine, the oracle side of predictors and metrics may look inside;

@@ -1,7 +1,7 @@
 //! Stages between the rows of a trace and its arrival times.
 
 use super::check::bad;
-use super::request::{Request, TrueLength};
+use super::request::{Content, Request, TrueLength};
 use super::rows::{Ledger, Requests, moved, shared};
 use super::spec::{OverLong, Spec};
 use crate::error::{Error, Place, Result};
@@ -60,6 +60,9 @@ pub(super) fn with_history(rows: Requests, add: bool) -> Requests {
             return Err(Error::input(Place::default().column("turn"), what, "order the rows by turn"));
         }
         past.turn = r.visible.turn + 1;
+        if r.visible.content == Content::Own {
+            r.visible.content = Content::Session;
+        }
         if add {
             let prompt = past.tokens.checked_add(r.visible.prompt_tokens);
             let whole = prompt.and_then(|p| p.checked_add(r.truth.reveal()));

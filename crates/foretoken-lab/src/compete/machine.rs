@@ -188,6 +188,7 @@ impl Machine {
             engine: &EngineConfig::preset(Preset::VllmV1),
             kv: &self.kv,
             kv_blocks: self.kv_blocks,
+            prompts: None,
             cluster: &ClusterConfig::default(),
             scheduler_name: &contender.config.name,
             scheduler: &|_: ReplicaId| contender.make(seed),
