@@ -2,7 +2,7 @@
 
 use super::inputs::Inputs;
 use crate::bound::{self, Bound, Certificate, Certified, Demand, Limits};
-use crate::engine::Gate;
+use crate::engine::{Cache, Gate};
 use crate::error::{Error, Result};
 use crate::ids::ReplicaId;
 use crate::latency::{Minorant, StepLimits};
@@ -38,6 +38,10 @@ impl Found {
 
 /// The bound on `records`, if their profile gives one.
 pub(super) fn of(scenario: &Scenario, inputs: &Inputs, records: &[RequestRecord]) -> Result<Option<Found>> {
+    // What is found in a cache is not computed: the bound counts every prompt.
+    if scenario.kv.cache != Cache::Off {
+        return Ok(None);
+    }
     let (limits, minorants) = (limits(scenario, inputs), minorants(scenario, inputs)?);
     let demands = demands(records);
     let bound = bound::lower_bound(&demands, &limits, &minorants);

@@ -1,12 +1,13 @@
 //! What all runs of a replay share: the trace, the profile, how much KV memory there is.
 
 use super::timing::Timing;
+use crate::engine::Cache;
 use crate::error::{Error, Place, Result};
 use crate::ids::ReplicaId;
 use crate::latency::{Draws, LatencyModel, Profile};
 use crate::predict::LengthSample;
 use crate::scenario::{Scenario, TraceConfig};
-use crate::trace::{self, Columns, Notes, ReadOptions, Reader, TraceRow};
+use crate::trace::{self, Notes, ReadOptions, Reader, TraceRow};
 use crate::workload::{self, Arrivals, OrInf, PromptLaws, Rows, Scale, Workload};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -63,8 +64,9 @@ pub struct Trace {
     notes: Arc<OnceLock<Notes>>,
     feed: Feed,
     has_times: bool,
-    columns: Columns,
-    hash_block_tokens: u32,
+    /// Tokens that a prefix hash stands for, where there are such.
+    hash_tokens: Option<u32>,
+    has_sessions: bool,
     /// Whether prompts hold all that was said before in their session.
     whole_prompts: bool,
 }
@@ -80,8 +82,8 @@ impl Trace {
             sample: Arc::default(),
             notes: Arc::default(),
             has_times: reader.has_times(),
-            columns: reader.columns(),
-            hash_block_tokens: reader.hash_block_tokens(),
+            hash_tokens: hash_tokens(&reader),
+            has_sessions: reader.columns().session,
             whole_prompts: reader.has_whole_prompts(),
             feed: Feed::Stream(config.path.clone(), options, config.laws),
         })
@@ -94,10 +96,11 @@ impl Trace {
     pub fn load(config: &TraceConfig) -> Result<Trace> {
         let (reader, _) = open(config)?;
         let (has_times, whole_prompts) = (reader.has_times(), reader.has_whole_prompts());
-        let (columns, hash_block_tokens) = (reader.columns(), reader.hash_block_tokens());
+        let hash_tokens = hash_tokens(&reader);
+        let has_sessions = reader.columns().session;
         let notes = Arc::default();
         let (mut lengths, mut laws) = (Vec::new(), Vec::new());
-        let rows = Noted { reader, notes: Arc::clone(&notes), laws: config.laws };
+        let rows = Noted { reader, notes: Arc::clone(&notes), laws: config.laws, hashes: true };
         let rows = Rows::load(rows.inspect(|row| {
             if let Ok(row) = row {
                 lengths.push(row.output_tokens);
@@ -109,8 +112,8 @@ impl Trace {
             notes,
             feed: Feed::Shared(rows),
             has_times,
-            columns,
-            hash_block_tokens,
+            hash_tokens,
+            has_sessions,
             whole_prompts,
         })
     }
@@ -126,8 +129,8 @@ impl Trace {
             notes: Arc::default(),
             feed: Feed::Shared(Rows::load(rows.into_iter().map(Ok))?),
             has_times: false,
-            columns: Columns::default(),
-            hash_block_tokens: 1,
+            hash_tokens: None,
+            has_sessions: false,
             whole_prompts: false,
         })
     }
@@ -139,6 +142,10 @@ impl Trace {
             Feed::Stream(..) => 0,
         }
     }
+}
+
+fn hash_tokens(reader: &Reader) -> Option<u32> {
+    reader.columns().prefix_hashes.then(|| reader.hash_block_tokens())
 }
 
 fn open(config: &TraceConfig) -> Result<(Reader, ReadOptions)> {
@@ -204,7 +211,7 @@ impl Inputs {
             let help = "draw them, e.g. --set workload.arrivals.kind=poisson --set workload.rate_rps=5";
             return Err(Error::input(Place::key("workload.arrivals.kind"), what, help));
         }
-        routable(scenario, &trace.columns)?;
+        routable(scenario, &trace)?;
         let kv_blocks = kv_blocks(scenario, &timing)?;
         Ok(Inputs { timing, kv_blocks, trace })
     }
@@ -212,11 +219,6 @@ impl Inputs {
     /// The same trace and memory, with other step times.
     pub fn timed_by(&self, timing: Timing) -> Inputs {
         Inputs { timing, kv_blocks: self.kv_blocks, trace: self.trace.clone() }
-    }
-
-    /// Tokens that a hash of a prompt's beginning stands for.
-    pub fn hash_block_tokens(&self) -> u32 {
-        self.trace.hash_block_tokens
     }
 
     /// True lengths, for predictors of stated accuracy.
@@ -241,10 +243,21 @@ impl Inputs {
             Feed::Shared(rows) => rows.build(&spec, scenario.seed, replicate),
             Feed::Stream(path, options, laws) => {
                 let reader = trace::open(path, options)?;
-                let rows = Noted { reader, notes: Arc::clone(&self.trace.notes), laws: *laws };
+                let hashes = wants_prompts(scenario)?;
+                let rows = Noted { reader, notes: Arc::clone(&self.trace.notes), laws: *laws, hashes };
                 workload::build(&spec, rows, scenario.seed, replicate)
             }
         }
+    }
+
+    /// Tokens that a prefix hash of the trace stands for.
+    pub fn hash_tokens(&self) -> u32 {
+        self.trace.hash_tokens.unwrap_or(1)
+    }
+
+    /// Whether the trace says of prompts how they begin.
+    pub fn has_hashes(&self) -> bool {
+        self.trace.hash_tokens.is_some()
     }
 
     /// What the reader of the trace noted, once it was read.
@@ -307,6 +320,8 @@ struct Noted {
     reader: Reader,
     notes: Arc<OnceLock<Notes>>,
     laws: Option<PromptLaws>,
+    /// Whether prefix hashes are wanted: a stream keeps what it gets.
+    hashes: bool,
 }
 
 impl Iterator for Noted {
@@ -316,6 +331,9 @@ impl Iterator for Noted {
         let mut row = self.reader.next();
         if let (Some(Ok(row)), Some(laws)) = (&mut row, &self.laws) {
             laws.redraw(row);
+        }
+        if let (Some(Ok(row)), false) = (&mut row, self.hashes) {
+            row.prefix_hashes.clear();
         }
         row
     }
@@ -328,13 +346,23 @@ impl Drop for Noted {
     }
 }
 
+/// Whether anything in a run of `scenario` looks at what prompts say.
+///
+/// # Errors
+/// A router that is not in the list.
+pub(super) fn wants_prompts(scenario: &Scenario) -> Result<bool> {
+    Ok(scenario.kv.cache != Cache::Off || scenario.cluster.router_entry()?.reads_prompt)
+}
+
 /// Refuses a router that looks at what the trace does not have.
-fn routable(scenario: &Scenario, has: &Columns) -> Result<()> {
+fn routable(scenario: &Scenario, trace: &Trace) -> Result<()> {
     let entry = scenario.cluster.router_entry()?;
-    let lacks = match (entry.reads_prompt && !has.prefix_hashes, entry.reads_session && !has.session) {
-        (true, _) => "prefix hashes",
-        (_, true) => "sessions",
-        _ => return Ok(()),
+    let lacks = if entry.reads_prompt && trace.hash_tokens.is_none() && !trace.has_sessions {
+        "prefix hashes or sessions"
+    } else if entry.reads_session && !trace.has_sessions {
+        "sessions"
+    } else {
+        return Ok(());
     };
     let what = format!("{} needs {lacks}, and {} has none", entry.name, scenario.trace.path.display());
     Err(Error::input(Place::key("cluster.router"), what, "take another trace, or least-outstanding"))

@@ -1,6 +1,6 @@
 //! One run: a scheduler, a replicate, perhaps a rate of its own.
 
-use super::inputs::Inputs;
+use super::inputs::{Inputs, wants_prompts};
 use super::rounds::WholeRounds;
 use super::run::Progress;
 use crate::engine::{self, Group, Preset, Sink};
@@ -10,7 +10,8 @@ use crate::record::{Event, RequestRecord, RunTotals, Status, StepRecord, sort_by
 use crate::scenario::{Scenario, SchedulerConfig};
 use crate::scheduler::Registry;
 use crate::time::SimTime;
-use crate::workload::Counts;
+use crate::workload::{Counts, Prompts};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Which run of a scenario.
@@ -108,6 +109,7 @@ impl Job {
         let config = self.config(scenario);
         let replicate = u64::from(self.replicate);
         let mut workload = inputs.workload(scenario, replicate, self.rate_rps)?;
+        let ledger = Arc::clone(&workload.ledger);
         let prediction = scenario.prediction(config);
         let predictor =
             scenario.predictor(config, registry)?.build(inputs.sample(), scenario.seed, replicate)?;
@@ -123,7 +125,8 @@ impl Job {
             }],
             router_name: &scenario.cluster.router,
             router: &|| scenario.cluster.router(policy_seed),
-            hash_block_tokens: inputs.hash_block_tokens(),
+            prompts: wants_prompts(scenario)?
+                .then(|| Prompts { ledger: &ledger, hash_tokens: inputs.hash_tokens() }),
             scheduler_name: &config.name,
             scheduler: &|_: ReplicaId| registry.make(&config.name, &config.params, policy_seed),
             model: &|replica: ReplicaId| inputs.model(scenario, replicate, replica),
@@ -140,12 +143,7 @@ impl Job {
         };
         let mut records = sink.records;
         sort_by_id(&mut records);
-        let finished = Finished {
-            records,
-            totals,
-            classes: workload.ledger.classes(),
-            counts: workload.ledger.counts(),
-        };
+        let finished = Finished { records, totals, classes: ledger.classes(), counts: ledger.counts() };
         finished.check(scenario, inputs)?;
         Ok(finished)
     }

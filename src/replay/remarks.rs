@@ -3,17 +3,26 @@
 use super::inputs::Inputs;
 use super::run::RunResult;
 use super::timing::Timing;
+use crate::engine::Cache;
 use crate::latency::How;
 use crate::scenario::Scenario;
 use crate::trace::Notes;
-use crate::workload::Counts;
+use crate::workload::{Counts, Sessions};
 
 /// Remarks on the engine's preset, the trace, the profile and `runs`.
 pub(super) fn of(scenario: &Scenario, inputs: &Inputs, runs: &[RunResult]) -> Vec<String> {
     let preset = scenario.engine.preset;
-    let lacks = |what| format!("engine {} does without {what}.", preset.name());
-    let mut remarks: Vec<String> = preset.lacks().map(lacks).into_iter().collect();
+    let mut without: Vec<&str> = preset.lacks().into_iter().collect();
+    if preset.caches() && scenario.kv.cache == Cache::Off {
+        without.push("prefix caching (kv.cache=hash turns it on)");
+    }
+    let mut remarks = Vec::new();
+    if !without.is_empty() {
+        let what = without.join(" and ");
+        remarks.push(format!("engine {} does without {what}, on by default in the real one.", preset.name()));
+    }
     remarks.extend(inputs.notes().map(on_trace).unwrap_or_default());
+    remarks.extend(on_cache(scenario, inputs));
     let most = |of: fn(&Counts) -> u64| runs.iter().map(|r| of(&r.counts)).max().unwrap_or(0);
     let counted: [(u64, &str); 4] = [
         (most(|c| c.clipped), "shortened to the longest allowed"),
@@ -55,6 +64,19 @@ pub(super) fn of(scenario: &Scenario, inputs: &Inputs, runs: &[RunResult]) -> Ve
         remarks.push("the replicates are identical: nothing in this scenario is drawn at random.".into());
     }
     remarks
+}
+
+/// What prompts are found again by.
+fn on_cache(scenario: &Scenario, inputs: &Inputs) -> Option<String> {
+    if scenario.kv.cache == Cache::Off || inputs.has_hashes() {
+        return None;
+    }
+    Some(match scenario.workload.sessions {
+        Sessions::Off {} => "the trace does not say which prompts begin alike (no prefix hashes, no sessions): only a \
+                             request that lost its memory finds its own blocks again."
+            .into(),
+        _ => "the trace has no prefix hashes: a turn finds what was said before in its session, and nothing else.".into(),
+    })
 }
 
 /// Whether there are replicates, and none differs from the others of its scheduler.

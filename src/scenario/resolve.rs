@@ -1,7 +1,7 @@
 //! From files and `--set` to a whole [`Scenario`].
 
 use super::{HARDWARE, HardwareConfig, SCHEMA, Scenario, check_path, keys, measured, paths, scalar, wrong};
-use crate::engine::{Gate, Preset, StepKind};
+use crate::engine::{Cache, Gate, Preset, StepKind};
 use crate::error::{Error, Place, Result};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -336,6 +336,7 @@ fn check(s: &Scenario) -> Result<()> {
     if s.kv.gate == Gate::MaxLen && s.engine.max_model_len == 0 {
         return bad("engine.max_model_len", "gate max-len reserves it, and it is not set".into(), "set it");
     }
+    check_cache(s)?;
     if s.engine.step == StepKind::Lockstep {
         if s.kv.gate != Gate::MaxLen {
             return bad(
@@ -350,6 +351,22 @@ fn check(s: &Scenario) -> Result<()> {
         }
     }
     check_lists(s)
+}
+
+/// Refuses prefix caching where nothing could be found again.
+fn check_cache(s: &Scenario) -> Result<()> {
+    let why = match s.kv.cache {
+        Cache::Off => return Ok(()),
+        Cache::Hash if s.engine.preset == Preset::Theory => "theory has no prefill that a hit could save",
+        Cache::Hash if s.engine.step == StepKind::Lockstep => "a lock-step batch computes every prompt",
+        Cache::Hash if s.kv.gate == Gate::MaxLen => {
+            "gate max-len reserves memory for whole requests, found or not"
+        }
+        Cache::Hash if s.hardware.is_some() => "the device computes every prompt",
+        Cache::Hash => return Ok(()),
+    };
+    let help = "use \"off\", or an engine that caches, such as vllm-v1";
+    Err(Error::input(Place::key("kv.cache"), format!("nothing can be found again: {why}"), help))
 }
 
 fn check_lists(s: &Scenario) -> Result<()> {

@@ -291,7 +291,7 @@ fn run(
         }],
         router_name: &world.cluster.router,
         router: &|| world.cluster.router(7),
-        hash_block_tokens: 1,
+        prompts: None,
         scheduler_name: name,
         scheduler: &|_| registry.make(name, &Params::new(), 7),
         model: &|id| profile.noisy_model(world.blocks * u64::from(world.kv.block_tokens), draws(id.0)),

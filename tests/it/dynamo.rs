@@ -32,7 +32,6 @@ fn replay(trace: &Path, preset: Preset, blocks: u64) -> Vec<RequestRecord> {
         truth: TrueLength::new(row.output_tokens),
         law: None,
         client_wait_ns: 0,
-        prefix: Default::default(),
     });
     let mut engine = EngineConfig::preset(preset);
     engine.max_tokens_per_step = 2048;
@@ -47,7 +46,7 @@ fn replay(trace: &Path, preset: Preset, blocks: u64) -> Vec<RequestRecord> {
         }],
         router_name: "round-robin",
         router: &|| ClusterConfig::default().router(0),
-        hash_block_tokens: 1,
+        prompts: None,
         scheduler_name: "fcfs",
         scheduler: &|_| Registry::builtin().make("fcfs", &Params::new(), 0),
         model: &|_| profile.model(blocks * 16),

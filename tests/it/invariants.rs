@@ -83,7 +83,7 @@ proptest! {
         let p = &mut slow.prediction;
         (p.batch_wait_s, p.batch_s, p.prompt_s) = (2.0 * p.batch_wait_s, 2.0 * p.batch_s, 2.0 * p.prompt_s);
         let late = |r: &Request| {
-            let mut r = r.clone();
+            let mut r = *r;
             r.visible.arrival = SimTime(2 * r.visible.arrival.0);
             r
         };
@@ -105,7 +105,7 @@ proptest! {
         let (_, together) = world.run(&requests, timed).unwrap();
         world.cluster.replicas = 1;
         for first in 0..replicas {
-            let mine: Vec<_> = requests.iter().skip(first as usize).step_by(replicas as usize).cloned().collect();
+            let mine: Vec<_> = requests.iter().skip(first as usize).step_by(replicas as usize).copied().collect();
             let (_, alone) = world.run(&mine, timed).unwrap();
             let times = |seen: &Seen, replica: u32| {
                 let of = seen.requests.iter().filter(|r| r.replica.0 == replica);

@@ -3,6 +3,7 @@
 mod architecture;
 mod author;
 mod bound;
+mod caching;
 mod calibrate;
 mod cli;
 mod compare;

@@ -68,7 +68,7 @@ impl Queue<'_> {
             }],
             router_name: "round-robin",
             router: &|| ClusterConfig::default().router(0),
-            hash_block_tokens: 1,
+            prompts: None,
             scheduler_name: self.scheduler,
             scheduler: &|_| registry.make(self.scheduler, &Params::new(), 0),
             model: &|_| profile.model(1 << 34),

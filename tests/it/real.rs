@@ -2,6 +2,7 @@
 
 mod cli;
 mod pool;
+mod replay;
 mod routers;
 mod vllm;
 

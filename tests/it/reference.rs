@@ -14,7 +14,7 @@
 //!   the budget; if it is the request at hand, phase A ends.
 //! - Phase B, if nothing was preempted (or `admit_in_preempt_step`): the head of the queue alone, no skipping,
 //!   while budget and seats are left. The gate asks for the blocks of all known tokens (`VllmV1`) or of the first
-//!   chunk (`VllmV1Of2025`, `Theory`), and for floor(watermark * blocks) more if anything runs.
+//!   chunk (`VllmV1Of2025`, `Theory`), and for floor(watermark * (blocks + 1)) more if anything runs.
 //! - A head that can never be served (its prompt and the most outputs it ever had do not fit, or chunking is off and
 //!   it wants more than a step may hold) is not admitted; once nothing runs, it is rejected.
 //! - A pass that preempts and schedules nothing takes no time: planning begins again. The next step lists its victims.
@@ -369,7 +369,7 @@ impl<'a> Naive<'a> {
             };
             let kept = match self.running.is_empty() {
                 true => 0,
-                false => (self.config.watermark * self.config.blocks as f64).floor() as u64,
+                false => (self.config.watermark * (self.config.blocks + 1) as f64).floor() as u64,
             };
             if gate + kept > self.free() {
                 break;
@@ -479,7 +479,9 @@ impl<'a> Naive<'a> {
 
     fn want(&self, id: u32) -> u64 {
         let want = self.known(id) - self.live[id as usize].computed;
+        let alone = self.running.len() + self.waiting.len() == 1;
         match u64::from(self.config.long_prefill_threshold) {
+            _ if alone && self.config.chunk => want,
             threshold if threshold > 0 && self.config.preset != RefPreset::Theory => want.min(threshold),
             _ => want,
         }

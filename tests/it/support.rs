@@ -15,13 +15,7 @@ use foretoken::workload::{Request, RequestSource, TrueLength, Visible};
 pub fn request(id: u32, arrival_ns: u64, prompt_tokens: u32, output_tokens: u32) -> Request {
     let arrival = SimTime(arrival_ns);
     let visible = Visible { id: RequestId(id), arrival, prompt_tokens, ..Visible::default() };
-    Request {
-        visible,
-        truth: TrueLength::new(output_tokens),
-        law: None,
-        client_wait_ns: 0,
-        prefix: Default::default(),
-    }
+    Request { visible, truth: TrueLength::new(output_tokens), law: None, client_wait_ns: 0 }
 }
 
 /// Requests from a list in order of arrival.
@@ -132,7 +126,7 @@ impl World {
             }],
             router_name: &self.cluster.router,
             router: &|| self.cluster.router(7),
-            hash_block_tokens: 1,
+            prompts: None,
             scheduler_name: &self.scheduler,
             scheduler,
             model,

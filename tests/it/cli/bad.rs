@@ -85,7 +85,7 @@ fn values_are_checked_by_key() {
     set("--set kv=3", &["key kv", "a table of keys"]);
     set("--set =3", &["no path before `=`"]);
     set("--set kv.blocks", &["write path=value"]);
-    set("--set kv.cache=lru", &["key kv.cache", "`off`"]);
+    set("--set kv.cache=lru", &["key kv.cache", "`off` or `hash`"]);
     set("--set engine.async=true", &["key engine.async", "not modelled"]);
     set("--set kv.blocks=1", &["key kv.blocks", "too few", "hold the largest"]);
     set("--set workload.arrivals.kind=poisson --set workload.rate_rps=0", &["workload.rate_rps", "positive"]);

@@ -67,6 +67,7 @@ const LISTS: &[&str] = &[
     "engine.victim",
     "engine.requeue",
     "kv.gate",
+    "kv.cache",
     "metrics.percentiles",
     "noise",
     "prediction.after_preemption",
@@ -88,7 +89,6 @@ pub const EXCEPTIONS: &[(&str, &str)] = &[
     ("name", "names the result directory and the caption of the figure, not the run"),
     ("schedulers[].label", "names tables, figures and directories, not the run"),
     ("engine.async", "accepts only false: asynchronous scheduling is not modelled"),
-    ("kv.cache=off", "the only value: prefix caching is not modelled"),
     // A device measures: every run differs, whatever the key says.
     ("hardware.model", "runs on hardware show its effect, and an unknown one is refused"),
     ("hardware.backend=candle-cpu", "the default, which the tests of hardware in the loop run"),
@@ -331,6 +331,7 @@ pub const CASES: &[Case] = &[
         "engine.max_tokens_per_step=64;engine.max_model_len=250",
         &["known", "known-full", "max-len"],
     ),
+    run("kv.cache", "trace.path=&mooncake.jsonl;kv.blocks=4000", &["off", "hash"]),
     run("kv.watermark", "", &["0", "0.2"]),
     run("kv.lookahead_tokens", "", &["0", "8"]),
     run("cluster.replicas", "", &["1", "2"]),

@@ -79,7 +79,7 @@ fn routers_that_cannot_work_are_refused() {
         (
             "bare.csv",
             "cache-aware",
-            "key cluster.router: cache-aware needs prefix hashes, and bare.csv has none",
+            "key cluster.router: cache-aware needs prefix hashes or sessions, and bare.csv has none",
         ),
         ("bare.csv", "session", "key cluster.router: session needs sessions, and bare.csv has none"),
     ];

@@ -153,13 +153,7 @@ fn beliefs(entry: &Entry, scheduler: &dyn Scheduler) -> Result<Vec<Kind>> {
         return Err(breach(entry, 0, None, rule));
     }
     let law = crate::length::LogT { mu: 1.0, sigma: 1.0, nu: 3.0, cap: 9 };
-    let probe = Request {
-        visible,
-        truth: TrueLength::new(1),
-        law: Some(law),
-        client_wait_ns: 0,
-        prefix: Default::default(),
-    };
+    let probe = Request { visible, truth: TrueLength::new(1), law: Some(law), client_wait_ns: 0 };
     let mut accepted = Vec::new();
     for kind in Kind::ALL {
         if accepts(&kind.predictor(0)?.predict(&probe)?) {

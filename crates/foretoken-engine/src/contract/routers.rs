@@ -45,8 +45,8 @@ pub fn check_router(entry: &Entry, params: &Params) -> Result<RouterReport> {
     for seed in 0..WORLDS {
         let kind = Kind::ALL[(seed % Kind::ALL.len() as u64) as usize];
         let world = || decorated(entry, params, seed, Look { sessions: true, prompts: true });
-        let first = watched(entry, world(), Way::Quiet, kind, seed)?;
-        rules::keeps(&world(), &first.outcome).map_err(|(id, rule)| breach(entry, seed, id, &rule))?;
+        let first = watched(entry, world()?, Way::Quiet, kind, seed)?;
+        rules::keeps(&world()?, &first.outcome).map_err(|(id, rule)| breach(entry, seed, id, &rule))?;
         let same = |world: World, way: Way, kind: Kind, rule: &str| {
             let again = watched(entry, world, way, kind, seed)?;
             match again.outcome.totals.digest == first.outcome.totals.digest {
@@ -57,18 +57,18 @@ pub fn check_router(entry: &Entry, params: &Params) -> Result<RouterReport> {
                 }
             }
         };
-        same(world(), Way::Quiet, kind, "the same run must give the same events twice")?;
-        same(world(), Way::Stepwise, kind, "choices must not depend on quiet stretches")?;
+        same(world()?, Way::Quiet, kind, "the same run must give the same events twice")?;
+        same(world()?, Way::Stepwise, kind, "choices must not depend on quiet stretches")?;
         if !entry.reads_belief {
             let other = Kind::ALL[((seed + 1) % Kind::ALL.len() as u64) as usize];
-            same(world(), Way::Quiet, other, "its entry says that it reads no beliefs, and it does")?;
+            same(world()?, Way::Quiet, other, "its entry says that it reads no beliefs, and it does")?;
         }
         if !entry.reads_session {
-            let blind = decorated(entry, params, seed, Look { sessions: false, prompts: true });
+            let blind = decorated(entry, params, seed, Look { sessions: false, prompts: true })?;
             same(blind, Way::Quiet, kind, "its entry says that it reads no sessions, and it does")?;
         }
         if !entry.reads_prompt {
-            let blind = decorated(entry, params, seed, Look { sessions: true, prompts: false });
+            let blind = decorated(entry, params, seed, Look { sessions: true, prompts: false })?;
             same(blind, Way::Quiet, kind, "its entry says that it reads no prompts, and it does")?;
         }
         report.routed += first.book.sent.len() as u64;
@@ -86,7 +86,7 @@ struct Look {
 }
 
 /// The `seed`-th world with one to four replicas behind the router, and requests of few sessions and few beginnings.
-fn decorated(entry: &Entry, params: &Params, seed: u64, look: Look) -> World {
+fn decorated(entry: &Entry, params: &Params, seed: u64, look: Look) -> Result<World> {
     let mut world = World::random(seed, &Preset::ALL);
     let mut draw = Stream::new(seed, 0, "contract.routers", 0);
     world.replicas = 1 + draw.below(4) as u32;
@@ -97,12 +97,12 @@ fn decorated(entry: &Entry, params: &Params, seed: u64, look: Look) -> World {
             request.visible.session = Some(session as u32);
         }
         if look.prompts {
-            request.prefix = beginning.into();
+            request.visible.content = world.ledger.keep(&beginning)?;
         }
     }
     let (entry, params) = (*entry, params.clone());
     world.router = Box::new(move |site| Registry::from(entry).make(entry.name, &params, site));
-    world
+    Ok(world)
 }
 
 /// What a router was told and answered.

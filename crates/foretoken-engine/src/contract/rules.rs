@@ -10,7 +10,7 @@ use crate::record::{Event, EventKind, RequestRecord, RunTotals, Status, StepReco
 use crate::router::Site;
 use crate::scheduler::{Admit, Budget, Evict, Notice, Order, Rank, Scheduler, Shortage, View, Waiting, Wake};
 use crate::time::{SimTime, Span};
-use crate::workload::{Request, RequestSource};
+use crate::workload::{Prompts, Request, RequestSource};
 
 /// How to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(super) fn run(
         }],
         router_name: "contract",
         router: &|| (world.router)(Site { replicas: world.replicas as usize, seed }),
-        hash_block_tokens: 1,
+        prompts: Some(Prompts { ledger: &world.ledger, hash_tokens: 1 }),
         scheduler_name: name,
         scheduler: &|_| match way {
             Way::Reranked => Ok(Box::new(Reranked(make(seed)?))),
@@ -193,7 +193,7 @@ impl RequestSource for Listed<'_> {
 
     fn take(&mut self) -> Result<Request> {
         self.next += 1;
-        Ok(self.requests[self.next - 1].clone())
+        Ok(self.requests[self.next - 1])
     }
 }
 

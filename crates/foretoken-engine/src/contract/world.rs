@@ -11,7 +11,7 @@ use crate::rng::Stream;
 use crate::router::{Registry, Router, Site};
 use crate::scheduler::Requeue;
 use crate::time::{SimTime, Span};
-use crate::workload::{ClassId, Request, TrueLength, Visible};
+use crate::workload::{ClassId, Ledger, Request, TrueLength, Visible};
 use std::sync::Arc;
 
 /// Kinds of belief that a scheduler may be given.
@@ -89,6 +89,8 @@ pub(super) struct World {
     pub kv: KvConfig,
     pub blocks: u64,
     pub replicas: u32,
+    /// What prompts say.
+    pub ledger: Ledger,
     /// Makes the router.
     pub router: Box<MakeRouter>,
     pub prediction: PredictionConfig,
@@ -147,7 +149,17 @@ impl World {
         let outputs: Vec<u32> = requests.iter().map(|(_, output)| *output).collect();
         let requests: Vec<Request> = requests.into_iter().map(|(request, _)| request).collect();
         let router: Box<MakeRouter> = Box::new(move |site| Registry::builtin().written(router, site));
-        let mut world = World { engine, kv, blocks: 0, replicas, router, prediction, requests, outputs };
+        let mut world = World {
+            engine,
+            kv,
+            blocks: 0,
+            replicas,
+            ledger: Ledger::default(),
+            router,
+            prediction,
+            requests,
+            outputs,
+        };
         let largest = (0..world.requests.len()).map(|i| world.blocks_of(i)).max().unwrap_or(1);
         world.blocks = match dice.range(0, 3) {
             0 => dice.range(1, largest),
@@ -217,7 +229,7 @@ fn requests(dice: &mut Dice, max_model_len: u32) -> Vec<(Request, u32)> {
         };
         let law = LogT { mu: libm::log(f64::from(output)), sigma: 0.5, nu: 3.0, cap: 1024 };
         let truth = TrueLength::new(output);
-        (Request { visible, truth, law: Some(law), client_wait_ns: 0, prefix: Default::default() }, output)
+        (Request { visible, truth, law: Some(law), client_wait_ns: 0 }, output)
     };
     (0..count).map(one).collect()
 }

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// vLLM V1 of 2026: the whole known sequence must fit before admission. Asynchronous scheduling and
-    /// prefix caching, on in the real one, are not modelled yet.
+    /// vLLM V1 of 2026: the whole known sequence must fit before admission. Asynchronous scheduling, on in the
+    /// real one, is not modelled yet; prefix caching, on in the real one, is `kv.cache`.
     #[default]
     VllmV1,
-    /// vLLM V1 of 2025: only the first chunk must fit. Prefix caching is not modelled yet.
+    /// vLLM V1 of 2025: only the first chunk must fit. Prefix caching, on in the real one, is `kv.cache`.
     #[serde(rename = "vllm-v1-2025")]
     VllmV12025,
     /// Static batches that run to completion (FasterTransformer, Hugging Face `generate`).
@@ -35,15 +35,17 @@ impl Preset {
         }
     }
 
-    /// What the real engine has and this model lacks.
+    /// What the real engine has on by default and this model lacks.
     pub fn lacks(self) -> Option<&'static str> {
         match self {
-            Preset::VllmV1 => {
-                Some("asynchronous scheduling and prefix caching, on by default in the real one")
-            }
-            Preset::VllmV12025 => Some("prefix caching, on by default in the real one"),
-            Preset::Static | Preset::Theory => None,
+            Preset::VllmV1 => Some("asynchronous scheduling"),
+            Preset::VllmV12025 | Preset::Static | Preset::Theory => None,
         }
+    }
+
+    /// Whether the real engine has prefix caching on by default.
+    pub fn caches(self) -> bool {
+        matches!(self, Preset::VllmV1 | Preset::VllmV12025)
     }
 
     /// Profile used when none is named: a real GPU, or unit steps for `theory`.
@@ -89,13 +91,15 @@ pub enum Gate {
     MaxLen,
 }
 
-/// Prefix caching: not modelled yet.
+/// Prefix caching: whether KV of earlier requests is found again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cache {
-    /// No sharing of KV between requests.
+    /// It is not.
     #[default]
     Off,
+    /// Full blocks are, by the hash of all that is in and before them; of idle ones the oldest goes first (vLLM).
+    Hash,
 }
 
 /// The `[engine]` section of a scenario.
@@ -118,7 +122,8 @@ pub struct EngineConfig {
     pub max_model_len: u32,
     /// Whether requests may be admitted in a step that ran out of memory.
     pub admit_in_preempt_step: bool,
-    /// Whether a request that loses its own KV ends the scheduling of running requests in that step.
+    /// Whether a request that loses its own KV ends the scheduling of running requests in that step (vLLM up to
+    /// 0.32).
     pub self_preempt_stops: bool,
     /// What becomes of a request that loses its KV.
     pub shortfall: How,
@@ -146,7 +151,8 @@ pub struct KvConfig {
     pub cache: Cache,
     /// Memory a waiting request must find before it is admitted.
     pub gate: Gate,
-    /// Share of blocks kept free at admission while something runs (not under gate `max-len`).
+    /// Share of blocks, vLLM's null block counted in, kept free at admission while something runs (not under
+    /// gate `max-len`).
     pub watermark: f64,
     /// Slots a running request holds beyond its computed tokens.
     pub lookahead_tokens: u32,
@@ -188,7 +194,7 @@ impl EngineConfig {
             long_prefill_threshold: 0,
             max_model_len: 0,
             admit_in_preempt_step: false,
-            self_preempt_stops: true,
+            self_preempt_stops: false,
             shortfall: How::Recompute,
             victim: VictimRule::LastAdmitted,
             requeue: Requeue::Front,
@@ -196,7 +202,8 @@ impl EngineConfig {
             asynchronous: Never,
         };
         match preset {
-            Preset::VllmV1 | Preset::VllmV12025 => vllm,
+            Preset::VllmV1 => vllm,
+            Preset::VllmV12025 => EngineConfig { self_preempt_stops: true, ..vllm },
             Preset::Static => EngineConfig {
                 step: StepKind::Lockstep,
                 max_tokens_per_step: UNLIMITED_TOKENS,
@@ -209,7 +216,6 @@ impl EngineConfig {
                 max_tokens_per_step: UNLIMITED_TOKENS,
                 max_seqs: 1 << 20,
                 admit_in_preempt_step: true,
-                self_preempt_stops: false,
                 shortfall: How::Restart,
                 requeue: Requeue::Ranked,
                 ..vllm

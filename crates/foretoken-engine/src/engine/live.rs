@@ -1,5 +1,6 @@
 //! Requests inside a replica: a slab of [`Live`] slots, reused when requests leave.
 
+use super::cache::Cached;
 use crate::ids::{ReplicaId, RequestId};
 use crate::length::Belief;
 use crate::record::RequestRecord;
@@ -54,6 +55,8 @@ pub(super) struct Live {
     pub generated_before: u32,
     /// When its last token was delivered (not kept up to date while `Uniform`).
     pub last_token: SimTime,
+    /// Where prompts are found again.
+    pub cached: Option<Box<Cached>>,
 }
 
 impl Live {

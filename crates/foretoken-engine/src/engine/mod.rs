@@ -4,6 +4,7 @@
 //! never runs past the next event of another or the next arrival.
 
 mod batch;
+mod cache;
 mod cluster;
 mod config;
 mod heap;
@@ -25,11 +26,12 @@ use crate::ids::ReplicaId;
 use crate::latency::LatencyModel;
 use crate::length::Belief;
 use crate::predict::{AfterPreemption, PredictionConfig, PredictionMode, Predictor, Server, ServerTotals};
-use crate::record::{PredictionTotals, RequestRecord, RunTotals};
+use crate::record::{CacheTotals, PredictionTotals, RequestRecord, RunTotals};
 use crate::router::{Arrival, Prompt, Router};
 use crate::scheduler::{Noted, Scheduler};
 use crate::time::{SimTime, Span};
-use crate::workload::{Request, RequestSource};
+use crate::workload::{Content, Prompts, Request, RequestSource, Visible};
+use cache::{CacheSums, Cached};
 use cluster::Replicas;
 use live::{Live, State, World};
 use log::Log;
@@ -61,8 +63,8 @@ pub struct Setup<'a> {
     pub router_name: &'a str,
     /// Makes the router of all replicas.
     pub router: &'a dyn Fn() -> Result<Box<dyn Router>>,
-    /// Tokens that a hash of a prompt's beginning stands for, at least 1.
-    pub hash_block_tokens: u32,
+    /// What hashed prompts say, where it matters (`kv.cache`, routers that look at prompts).
+    pub prompts: Option<Prompts<'a>>,
     /// Name for error messages.
     pub scheduler_name: &'a str,
     /// Makes the scheduler of a replica.
@@ -91,6 +93,7 @@ impl Setup<'_> {
         let queue = Queue::new(scheduler.order());
         let mut core = Core::new(id, group.engine.clone(), group.kv, group.kv_blocks, queue)?;
         core.stepwise = self.stepwise;
+        core.hash_tokens = self.prompts.map_or(1, |prompts| prompts.hash_tokens);
         let model = (self.model)(id)?;
         Ok(Replica {
             limits: core.allowance(),
@@ -300,6 +303,7 @@ impl<'a> Cluster<'a> {
         if !late {
             record.predicted_tokens = belief.tokens().map_or(f32::NAN, |p| p as f32);
         }
+        let caches = self.replicas[r].core.pool.cache().is_some();
         let live = Live {
             visible,
             belief,
@@ -316,6 +320,7 @@ impl<'a> Cluster<'a> {
             offset: 0,
             generated_before: 0,
             last_token: SimTime::ZERO,
+            cached: caches.then(|| Box::new(Cached::new(visible.content, self.setup.prompts))),
         };
         let replica = &mut self.replicas[r];
         replica.arrive(live, late, self.now, world)?;
@@ -329,12 +334,11 @@ impl<'a> Cluster<'a> {
 
     /// The replica that the router chooses.
     fn route(&mut self, request: &Request, belief: &Belief) -> Result<usize> {
-        let prompt = Prompt {
-            symbols: &request.prefix,
-            symbol_tokens: self.setup.hash_block_tokens,
-            tokens: request.visible.prompt_tokens,
-        };
-        let arrival = Arrival { now: self.now, visible: &request.visible, belief, prompt };
+        let visible = &request.visible;
+        let (symbols, symbol_tokens) =
+            self.setup.prompts.map_or_else(Default::default, |p| symbols(visible, p));
+        let prompt = Prompt { symbols: &symbols, symbol_tokens, tokens: visible.prompt_tokens };
+        let arrival = Arrival { now: self.now, visible, belief, prompt };
         let chosen = self.router.route(&arrival, &Replicas(&self.replicas));
         if chosen < self.replicas.len() {
             return Ok(chosen);
@@ -441,7 +445,13 @@ impl<'a> Cluster<'a> {
 
     fn totals(&self, log: Log<'_>) -> RunTotals {
         let mut sums = Sums::default();
+        let mut cache: Option<CacheTotals> = None;
         for replica in &self.replicas {
+            if let Some(pool) = replica.core.pool.cache() {
+                let CacheSums { queried, hit, requeried, rehit } = replica.core.cache_sums;
+                let of = CacheTotals { queried, hit, requeried, rehit, evicted_blocks: pool.evictions() };
+                cache.get_or_insert_default().add(of);
+            }
             let s = &replica.core.sums;
             sums.steps += s.steps;
             sums.busy_ns += s.busy_ns;
@@ -480,11 +490,27 @@ impl<'a> Cluster<'a> {
             peak_output_tokens: log.peak_tokens,
             at_peak_s: sums.at_peak_s,
             energy_j: sums.energy_j,
+            cache,
             predictions: self.server.as_ref().map(|server| {
                 let ServerTotals { batches, prompts, busy, latency_ns } = server.totals_at(self.now);
                 PredictionTotals { batches, prompts, busy, latency_ns }
             }),
         }
+    }
+}
+
+/// Tokens that a symbol stands for where turns continue one another: a block of most engines.
+const SESSION_SYMBOL_TOKENS: u32 = 16;
+
+/// What the prompt of `request` begins with, and the tokens that each symbol of it stands for.
+fn symbols(request: &Visible, prompts: Prompts<'_>) -> (Box<[u64]>, u32) {
+    match (request.content, request.session) {
+        (Content::Session, Some(session)) => {
+            let symbol = |i| u64::from(session) << 32 | u64::from(i);
+            let count = request.prompt_tokens.div_ceil(SESSION_SYMBOL_TOKENS);
+            ((0..count).map(symbol).collect(), SESSION_SYMBOL_TOKENS)
+        }
+        _ => (prompts.hashes(request.content), prompts.hash_tokens),
     }
 }
 

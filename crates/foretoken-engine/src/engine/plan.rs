@@ -1,9 +1,10 @@
 //! Planning a step: running requests first, then the queue.
 
 use super::config::{Gate, StepKind, VictimRule};
-use super::live::{Slot, State, World};
+use super::live::{Live, Slot, State, World};
 use super::replica::{Allowance, Core, Replica, Row};
 use crate::error::{Error, Result};
+use crate::kv::Hit;
 use crate::latency::{Chunk, Row as Offered, StepShape, Work};
 use crate::record::{EventKind, StepRecord};
 use crate::scheduler::{Admit, Budget, Evict, How, Notice, Requeue, Shortage, View};
@@ -101,7 +102,8 @@ impl Replica {
         core.rows.retain(|row| row.slot != slot);
         let live = core.slab.get(slot);
         let kv_tokens = live.kv_tokens;
-        core.pool.give(core.held(kv_tokens + scheduled));
+        core.release(slot, kv_tokens + scheduled);
+        core.note_lost(slot, kv_tokens);
         let kind = match evict.how {
             How::Recompute => EventKind::Preemption,
             How::Restart => EventKind::Kill,
@@ -151,7 +153,13 @@ impl Replica {
             self.core.dissolve(now);
         }
         let chooses = self.scheduler.chooses_victims();
-        let in_order = !chooses && self.core.engine.victim != VictimRule::LastAdmitted;
+        // Where blocks have content it matters who took and gave them in which order.
+        let in_order = self.core.pool.cache().is_some()
+            || if chooses {
+                self.core.engine.self_preempt_stops
+            } else {
+                self.core.engine.victim != VictimRule::LastAdmitted
+            };
         let mut short = false;
         loop {
             let (tokens, blocks) = self.core.demand();
@@ -293,16 +301,15 @@ impl Replica {
             }
             let view = View::new(now, self.core.id, self.core.sums.steps, &self.core);
             let decision = self.scheduler.admit(&self.core.waiting_view(slot), &view);
-            let want = self.core.want(slot);
-            let chunked = self.core.engine.chunked_prefill || want <= allowance.tokens;
-            let fits = chunked && self.core.fits(slot, want.min(allowance.tokens), decision == Admit::Now);
-            match decision {
-                Admit::Preset | Admit::Now if fits => self.seat(slot, want, allowance, now, world)?,
-                Admit::Skip => set_aside.push(key),
-                _ => {
-                    self.core.queue.put_back(key);
-                    break;
-                }
+            if decision == Admit::Skip {
+                set_aside.push(key);
+                continue;
+            }
+            let alone = self.outstanding() + set_aside.len() == 0;
+            let gate = if decision == Admit::Now { Gate::Known } else { self.core.gate };
+            if decision == Admit::Stop || !self.seat_if_fits(slot, gate, alone, allowance, (now, world))? {
+                self.core.queue.put_back(key);
+                break;
             }
         }
         for key in set_aside {
@@ -311,18 +318,33 @@ impl Replica {
         Ok(())
     }
 
-    /// Gives a waiting request a seat and its first chunk.
-    fn seat(
+    /// Gives a waiting request a seat and its first chunk, if there is memory for it.
+    fn seat_if_fits(
         &mut self,
         slot: Slot,
-        want: u64,
+        gate: Gate,
+        alone: bool,
         allowance: &mut Allowance,
-        now: SimTime,
-        world: &mut World<'_>,
-    ) -> Result<()> {
+        (now, world): (SimTime, &mut World<'_>),
+    ) -> Result<bool> {
         let core = &mut self.core;
+        if core.still_blocked(slot) {
+            return Ok(false);
+        }
+        let hit = core.look_up(slot);
+        let found = hit.blocks() * u64::from(core.pool.block_tokens());
+        let want = core.capped(core.slab.get(slot).known() - found, alone);
+        if !core.engine.chunked_prefill && want > allowance.tokens {
+            return Ok(false);
+        }
         let chunk = want.min(allowance.tokens);
-        let taken = core.pool.take(core.held(chunk));
+        if !core.fits(slot, found + chunk, &hit, gate) {
+            core.note_blocked(slot, gate);
+            return Ok(false);
+        }
+        let blocks = core.held(found + chunk) - hit.blocks();
+        core.slab.get_mut(slot).kv_tokens = core.take_hit(slot, hit);
+        let taken = core.pool.take(blocks);
         debug_assert!(taken, "checked by fits");
         allowance.tokens -= chunk;
         let seat = core.next_seat;
@@ -343,7 +365,7 @@ impl Replica {
         if let Some(running) = view.running().next_back() {
             self.scheduler.notice(&Notice::Admitted(running));
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Times the planned step and sets it going.
@@ -452,9 +474,15 @@ impl Core {
     /// Tokens that a seated or waiting request would compute next, before the budget.
     fn want(&self, slot: Slot) -> u64 {
         let live = self.slab.get(slot);
-        let left = live.known() - live.kv_tokens;
+        self.capped(live.known() - live.kv_tokens, self.running.len() + self.queue.len() == 1)
+    }
+
+    /// Tokens that a request with `left` to compute gets at most. One that is alone in the engine has no threshold, if
+    /// the budget may cut it.
+    fn capped(&self, left: u64, alone: bool) -> u64 {
         match u64::from(self.engine.long_prefill_threshold) {
             0 => left,
+            _ if alone && self.engine.chunked_prefill => left,
             threshold => left.min(threshold),
         }
     }
@@ -465,13 +493,14 @@ impl Core {
         self.held(kv_tokens + tokens) - self.held(kv_tokens)
     }
 
-    /// Whether a waiting request whose first chunk is `chunk` tokens finds the memory its gate asks for.
-    fn fits(&self, slot: Slot, chunk: u64, ungated: bool) -> bool {
+    /// Whether a waiting request that starts with `first` tokens, those of `hit` among them, finds the memory its
+    /// gate asks for. What it found and nobody holds is taken from the free blocks too.
+    fn fits(&self, slot: Slot, first: u64, hit: &Hit, gate: Gate) -> bool {
         let known = self.slab.get(slot).known();
-        let gated = if self.gate == Gate::KnownFull && !ungated { known } else { chunk };
-        let free_of_it = self.running.is_empty() || ungated || self.gate == Gate::MaxLen;
+        let gated = if gate == Gate::KnownFull { known } else { first };
+        let free_of_it = self.running.is_empty() || gate == Gate::MaxLen;
         let watermark = if free_of_it { 0 } else { self.watermark_blocks };
-        self.held(gated) + watermark <= self.pool.free()
+        self.held(gated) - hit.blocks() + hit.idle() + watermark <= self.pool.free()
     }
 
     /// Whether a waiting request can never be served: it has grown beyond what the replica holds (a void
@@ -486,13 +515,19 @@ impl Core {
     }
 
     fn push_row(&mut self, slot: Slot, tokens: u64) {
-        let decode = self.slab.get(slot).state == State::Single;
+        let Live { state, kv_tokens, .. } = *self.slab.get(slot);
+        let decode = state == State::Single;
         self.rows.push(Row { slot, tokens: tokens as u32, decode });
+        if !decode {
+            // A planned block counts as cached at once.
+            self.publish(slot, kv_tokens + tokens);
+        }
     }
 
     /// Who loses their KV when the scheduler has no opinion.
     fn preset_victim(&self) -> Evict {
         let last = *self.running.last().expect("somebody runs out of memory");
+        // Equal arrivals are told apart by id, as a clock would.
         let worst = |key: fn(&crate::workload::Visible) -> (i32, SimTime)| {
             let of = |s: Slot| {
                 let v = &self.slab.get(s).visible;

@@ -1,7 +1,8 @@
 //! One replica: its memory, its queue, its running requests, and what the end of a step does to them.
 
 use super::batch::Batch;
-use super::config::{EngineConfig, Gate, KvConfig, StepKind};
+use super::cache::{Blocked, CacheSums};
+use super::config::{Cache, EngineConfig, Gate, KvConfig, StepKind};
 use super::live::{Live, Slab, Slot, State, World};
 use super::queue::Queue;
 use crate::error::{Error, Result};
@@ -125,6 +126,10 @@ pub(super) struct Core {
     pub duration: Span,
     pub next_seat: u64,
     pub sums: Sums,
+    /// Tokens that a hash of a prompt stands for.
+    pub hash_tokens: u32,
+    pub blocked: Option<Blocked>,
+    pub cache_sums: CacheSums,
     /// Predictions to ask for, and how many were asked for before.
     pub asks: Vec<Ask>,
     pub tickets: u64,
@@ -191,13 +196,18 @@ impl Core {
         let overhead = Span::from_secs(engine.host_overhead_s).ok_or_else(|| {
             Error::Usage("engine.host_overhead_s must be a non-negative number of seconds".into())
         })?;
+        let pool = BlockPool::new(kv.block_tokens, blocks, kv.lookahead_tokens);
         Ok(Core {
             id,
             gate: kv.gate,
-            watermark_blocks: (kv.watermark * blocks as f64) as u64,
+            // vLLM counts its null block in.
+            watermark_blocks: (kv.watermark * (blocks + 1) as f64) as u64,
             overhead,
             stepwise: false,
-            pool: BlockPool::new(kv.block_tokens, blocks, kv.lookahead_tokens),
+            pool: match kv.cache {
+                Cache::Off => pool,
+                Cache::Hash => pool.caching(),
+            },
             slab: Slab::default(),
             queue,
             running: Vec::new(),
@@ -213,6 +223,9 @@ impl Core {
             duration: Span::ZERO,
             next_seat: 0,
             sums: Sums::default(),
+            hash_tokens: 1,
+            blocked: None,
+            cache_sums: CacheSums::default(),
             asks: Vec::new(),
             tickets: 0,
             engine,
@@ -524,6 +537,7 @@ impl Replica {
         live.record.status = Status::Rejected;
         world.log.sink.request(live.record)?;
         let id = live.visible.id;
+        self.core.blocked = None;
         self.core.slab.release(slot);
         world.source.left(id, now, Outcome::Rejected);
         world.left.push((id, self.core.id));
@@ -672,7 +686,7 @@ impl Replica {
             core.padded_context += context;
             core.padded_squares += u128::from(context) * u128::from(context);
         } else {
-            core.pool.give(core.held(kv_tokens));
+            core.release(slot, kv_tokens);
             Core::unseat(&core.slab, &mut core.running, slot);
             self.released(slot);
             self.core.slab.release(slot);

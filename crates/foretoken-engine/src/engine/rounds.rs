@@ -78,7 +78,7 @@ pub fn run_rounds(
         }],
         router_name: "round-robin",
         router: &|| ClusterConfig::default().router(0),
-        hash_block_tokens: 1,
+        prompts: None,
         scheduler_name: name,
         scheduler: &|_| make(),
         model: &|_| Ok(Box::new(Unit)),
@@ -156,13 +156,7 @@ impl RequestSource for Instance<'_> {
         let arrival = SimTime(r.arrival * ROUND_NS);
         let id = RequestId(i as u32);
         let visible = Visible { id, arrival, prompt_tokens: r.prompt, ..Visible::default() };
-        Ok(Request {
-            visible,
-            truth: TrueLength::new(r.output),
-            law: None,
-            client_wait_ns: 0,
-            prefix: Default::default(),
-        })
+        Ok(Request { visible, truth: TrueLength::new(r.output), law: None, client_wait_ns: 0 })
     }
 }
 

@@ -36,6 +36,8 @@ pub struct HashPool {
     spare: Vec<u32>,
     index: Index,
     evictions: u64,
+    /// Blocks that were published, or found while nobody held them.
+    changes: u64,
 }
 
 /// What one request holds: blocks with a hash, from the first token on, and then `plain` ones without.
@@ -46,6 +48,11 @@ pub struct Holding {
 }
 
 impl Holding {
+    /// Counts in what was taken for this request: it holds `blocks` now.
+    pub fn settle(&mut self, blocks: u64) {
+        self.plain = blocks - self.hashed.len() as u64;
+    }
+
     /// Blocks held.
     pub fn blocks(&self) -> u64 {
         self.hashed.len() as u64 + self.plain
@@ -89,6 +96,7 @@ impl HashPool {
             spare: Vec::new(),
             index: Index::new(),
             evictions: 0,
+            changes: 0,
         }
     }
 
@@ -107,6 +115,11 @@ impl HashPool {
         self.evictions
     }
 
+    /// A number that stands still as long as nobody can find more than before, nor more that is held.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// How many of the blocks `hashes`, from the first on, are there.
     pub fn find(&self, hashes: impl IntoIterator<Item = BlockHash>) -> Hit {
         let mut hit = Hit::default();
@@ -123,29 +136,38 @@ impl HashPool {
         for &BlockId(at) in &hit.blocks {
             if self.blocks[at as usize].holders == 0 {
                 self.unlink(at);
+                self.changes += 1;
             }
             self.blocks[at as usize].holders += 1;
         }
         Holding { hashed: hit.blocks, plain: 0 }
     }
 
-    /// Adds `blocks` to what is held if so many are free. The oldest idle ones lose their content last.
+    /// Takes `blocks` if so many are free: first those without a hash, then the oldest idle ones.
     #[must_use]
-    pub fn grow(&mut self, holding: &mut Holding, blocks: u64) -> bool {
+    pub fn take(&mut self, blocks: u64) -> bool {
         if blocks > self.free() {
             return false;
         }
         let plain = blocks.min(self.plain);
         self.plain -= plain;
         (plain..blocks).for_each(|_| self.evict());
-        holding.plain += blocks;
         true
+    }
+
+    /// The same, for a request.
+    #[must_use]
+    pub fn grow(&mut self, holding: &mut Holding, blocks: u64) -> bool {
+        let taken = self.take(blocks);
+        holding.plain += if taken { blocks } else { 0 };
+        taken
     }
 
     /// The first block of `holding` without a hash is full: whoever looks for `hash` finds it from now on.
     pub fn publish(&mut self, holding: &mut Holding, hash: BlockHash) {
         assert!(holding.plain > 0, "a full block is held");
         holding.plain -= 1;
+        self.changes += 1;
         let block = Block { hash, holders: 1, before: NONE, after: NONE, twin: NONE };
         let at = match self.spare.pop() {
             Some(at) => {

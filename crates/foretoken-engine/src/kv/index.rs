@@ -1,13 +1,13 @@
 //! From a block's hash to the block: open addressing, linear probing, no order to depend on.
 
-/// What a full block holds: a hash over its tokens and everything before them. Equal content, equal hash.
+/// What a full block holds, everything before it included: a hash, or any other number that is equal exactly
+/// where that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockHash(pub u128);
 
 const EMPTY: u32 = u32::MAX;
 
-/// A map from hashes to small numbers (all but `u32::MAX`). Hashes are already uniform: their low bits
-/// choose the place.
+/// A map from hashes to small numbers (all but `u32::MAX`).
 pub(super) struct Index {
     entries: Vec<(u128, u32)>,
     len: usize,
@@ -19,7 +19,10 @@ impl Index {
     }
 
     fn home(&self, hash: u128) -> usize {
-        hash as usize & (self.entries.len() - 1)
+        // Both halves, spread over the upper bits by odd factors.
+        let (low, high) = (hash as u64, (hash >> 64) as u64);
+        let mixed = (low ^ high.wrapping_mul(0xd6e8_feb8_6659_fd93)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 32) as usize & (self.entries.len() - 1)
     }
 
     /// Where `hash` is, or where it would be put.

@@ -9,13 +9,14 @@ mod index;
 pub use hash_pool::{HashPool, Hit, Holding};
 pub use index::BlockHash;
 
-/// Counts of KV blocks. Owned and free blocks always add up to `usable`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// KV blocks of one replica. Owned and free blocks always add up to `usable`.
 pub struct BlockPool {
     block_tokens: u32,
     lookahead_tokens: u32,
     usable: u64,
+    /// Free blocks where none is ever found again.
     free: u64,
+    cache: Option<Box<HashPool>>,
 }
 
 impl BlockPool {
@@ -23,7 +24,12 @@ impl BlockPool {
     /// `lookahead_tokens` slots more than it has computed.
     pub fn new(block_tokens: u32, usable: u64, lookahead_tokens: u32) -> BlockPool {
         assert!(block_tokens > 0, "blocks hold at least one token");
-        BlockPool { block_tokens, lookahead_tokens, usable, free: usable }
+        BlockPool { block_tokens, lookahead_tokens, usable, free: usable, cache: None }
+    }
+
+    /// The same, with full blocks that are found again.
+    pub fn caching(self) -> BlockPool {
+        BlockPool { cache: Some(Box::new(HashPool::new(self.usable))), ..self }
     }
 
     /// Tokens a block holds.
@@ -43,12 +49,12 @@ impl BlockPool {
 
     /// Blocks nobody holds.
     pub fn free(&self) -> u64 {
-        self.free
+        self.cache.as_ref().map_or(self.free, |cache| cache.free())
     }
 
     /// Blocks somebody holds.
     pub fn used(&self) -> u64 {
-        self.usable - self.free
+        self.usable - self.free()
     }
 
     /// Blocks that a request with `computed` tokens in KV holds.
@@ -59,6 +65,9 @@ impl BlockPool {
     /// Takes `blocks` if they are free.
     #[must_use]
     pub fn take(&mut self, blocks: u64) -> bool {
+        if let Some(cache) = &mut self.cache {
+            return cache.take(blocks);
+        }
         let fits = blocks <= self.free;
         if fits {
             self.free -= blocks;
@@ -66,9 +75,20 @@ impl BlockPool {
         fits
     }
 
-    /// Gives `blocks` back.
+    /// Gives `blocks` back that are not found again.
     pub fn give(&mut self, blocks: u64) {
+        assert!(self.cache.is_none(), "who may be found again is given back by name");
         self.free += blocks;
         assert!(self.free <= self.usable, "more blocks given back than taken");
+    }
+
+    /// Full blocks by content, where they are found again.
+    pub fn cache(&self) -> Option<&HashPool> {
+        self.cache.as_deref()
+    }
+
+    /// The same, to change them.
+    pub fn cache_mut(&mut self) -> Option<&mut HashPool> {
+        self.cache.as_deref_mut()
     }
 }

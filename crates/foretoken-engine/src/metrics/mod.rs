@@ -23,5 +23,5 @@ pub use slo::{SLO_PRESETS, Slo, SloReport};
 pub use summarise::{Floor, RunRecord, SummaryOptions, Trim, summarise};
 pub use summary::{
     ClassSummary, Counts, FinishedBy, Latencies, LowerBound, Peaks, PredictionError, PredictionServer,
-    Stages, SteadyState, Summary, Throughput, TimeAt, Utilisation,
+    PrefixCache, Stages, SteadyState, Summary, Throughput, TimeAt, Utilisation,
 };

@@ -9,7 +9,7 @@ use crate::error::{Error, Place, Result};
 use crate::metrics::fairness::Fairness;
 use crate::metrics::{
     ClassSummary, Counts, Distribution, FinishedBy, Latencies, LowerBound, Peaks, PredictionError,
-    PredictionServer, Slo, Stages, SteadyState, Summary, Throughput, TimeAt, Utilisation,
+    PredictionServer, PrefixCache, Slo, Stages, SteadyState, Summary, Throughput, TimeAt, Utilisation,
 };
 use crate::record::{LogHistogram, PercentileConvention, RequestRecord, RunTotals, Status};
 use crate::time::{SimTime, Span};
@@ -140,6 +140,7 @@ pub fn summarise(run: &RunRecord<'_>, options: &SummaryOptions<'_>) -> Result<Su
         finished_by: finished_by(&ends, options.finished_by_s),
         prediction: prediction_error(requests),
         intervals: Some(totals.intervals).filter(|i| i.given > 0),
+        prefix_cache: prefix_cache(totals),
         prediction_server: prediction_server(totals),
         energy_j: totals.energy_j,
         j_per_output_token: totals.energy_j.filter(|_| output_tokens > 0).map(|j| j / output_tokens as f64),
@@ -330,6 +331,17 @@ fn time_at(ends: &[Span], counts: &[u64]) -> Vec<TimeAt> {
 fn finished_by(ends: &[Span], times_s: &[f64]) -> Vec<FinishedBy> {
     let count = |time_s: f64| ends.partition_point(|end| end.as_secs() <= time_s) as u64;
     times_s.iter().map(|&time_s| FinishedBy { time_s, requests: count(time_s) }).collect()
+}
+
+fn prefix_cache(totals: &RunTotals) -> Option<PrefixCache> {
+    totals.cache.map(|c| PrefixCache {
+        queried_tokens: c.queried,
+        hit_tokens: c.hit,
+        hit_rate: if c.queried == 0 { 0.0 } else { c.hit as f64 / c.queried as f64 },
+        requeried_tokens: c.requeried,
+        rehit_tokens: c.rehit,
+        evicted_blocks: c.evicted_blocks,
+    })
 }
 
 fn prediction_server(totals: &RunTotals) -> Option<PredictionServer> {

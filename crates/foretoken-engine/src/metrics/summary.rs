@@ -89,6 +89,9 @@ pub struct Summary {
     /// Requests served under an interval of lengths, and those whose output it missed; absent without intervals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intervals: Option<IntervalCounts>,
+    /// The prefix cache, where it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix_cache: Option<PrefixCache>,
     /// The prediction server, where predictions took time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prediction_server: Option<PredictionServer>,
@@ -100,6 +103,23 @@ pub struct Summary {
     pub j_per_output_token: Option<f64>,
     /// How percentiles were read.
     pub percentile_convention: PercentileConvention,
+}
+
+/// What was found in the prefix cache; tokens, over all replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PrefixCache {
+    /// Tokens of requests that were admitted for the first time.
+    pub queried_tokens: u64,
+    /// Those of them that were found.
+    pub hit_tokens: u64,
+    /// Their share, 0 to 1.
+    pub hit_rate: f64,
+    /// Tokens, outputs included, of requests that came back after they had lost their memory.
+    pub requeried_tokens: u64,
+    /// Those of them that were found.
+    pub rehit_tokens: u64,
+    /// Blocks that lost their content because somebody needed memory.
+    pub evicted_blocks: u64,
 }
 
 /// Requests by how they ended.

@@ -19,7 +19,7 @@ pub use requests_csv::{Column, Columns, RequestsCsv};
 pub use steps_csv::{StepsCsv, step_durations};
 pub use tables::{TableFile, TableFormat, read_table};
 pub use timeline::{Timeline, Window};
-pub use totals::{IntervalCounts, PredictionTotals, RunTotals};
+pub use totals::{CacheTotals, IntervalCounts, PredictionTotals, RunTotals};
 
 use crate::error::{Error, Result};
 use crate::ids::{ReplicaId, RequestId};
@@ -104,6 +104,8 @@ pub struct RequestRecord {
     pub preemptions: u32,
     /// Tokens whose KV was computed again or thrown away.
     pub recomputed_tokens: u64,
+    /// Tokens that it found in the prefix cache when it was admitted first.
+    pub cached_tokens: u32,
     /// Absolute deadline, if it had one.
     pub deadline: MaybeTime,
     /// Time held back on the client's side before `arrival`.
@@ -129,6 +131,7 @@ impl RequestRecord {
             finish: MaybeTime::NONE,
             preemptions: 0,
             recomputed_tokens: 0,
+            cached_tokens: 0,
             deadline: visible.deadline.into(),
             client_wait,
             predicted_tokens: f32::NAN,

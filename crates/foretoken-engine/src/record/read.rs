@@ -134,6 +134,7 @@ impl Row<'_> {
             finish: self.time(Column::Finish)?,
             preemptions: self.whole(Column::Preemptions)?,
             recomputed_tokens: self.whole(Column::RecomputedTokens)?,
+            cached_tokens: self.cached()?,
             predicted_tokens: self.predicted()?,
             ..RequestRecord::arrived(&visible, self.whole(Column::OutputTokens)?, Span(wait))
         };
@@ -183,6 +184,10 @@ impl Row<'_> {
         let plain = text.bytes().all(|b| b.is_ascii_digit());
         let value = if plain { text.parse().ok() } else { None };
         value.ok_or_else(|| self.wrong(column, format!("`{text}` is not a whole number in range")))
+    }
+
+    fn cached(&self) -> Result<u32> {
+        self.header.find(Column::CachedTokens).map_or(Ok(0), |_| self.whole(Column::CachedTokens))
     }
 
     /// Nanoseconds; `None` for an empty cell.

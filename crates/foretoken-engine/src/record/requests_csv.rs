@@ -49,10 +49,12 @@ pub enum Column {
     ClientWait,
     /// Absolute deadline.
     Deadline,
+    /// Tokens found in the prefix cache.
+    CachedTokens,
 }
 
 /// Every column with its name, in the order of the file.
-const COLUMNS: [(&str, Column); 19] = [
+const COLUMNS: [(&str, Column); 20] = [
     ("id", Column::Id),
     ("arrival_s", Column::Arrival),
     ("prompt_tokens", Column::PromptTokens),
@@ -72,6 +74,7 @@ const COLUMNS: [(&str, Column); 19] = [
     ("class", Column::Class),
     ("client_wait_s", Column::ClientWait),
     ("deadline_s", Column::Deadline),
+    ("cached_tokens", Column::CachedTokens),
 ];
 
 /// The columns that every file has unless others are asked for.
@@ -89,8 +92,8 @@ impl Column {
 pub struct Columns(Vec<Column>);
 
 impl Columns {
-    /// The fifteen standard columns, and `predicted_tokens`, `class`, `client_wait_s` and `deadline_s`
-    /// each if any record has a value for it.
+    /// The fifteen standard columns, and `predicted_tokens`, `class`, `client_wait_s`, `deadline_s`
+    /// and `cached_tokens` each if any record has a value for it.
     pub fn for_records(records: &[RequestRecord]) -> Columns {
         let mut columns: Vec<Column> = COLUMNS[..ALWAYS].iter().map(|&(_, c)| c).collect();
         let mut add = |column: Column, used: fn(&RequestRecord) -> bool| {
@@ -102,6 +105,7 @@ impl Columns {
         add(Column::Class, |r| r.class.0 != 0);
         add(Column::ClientWait, |r| r.client_wait > Span::ZERO);
         add(Column::Deadline, |r| r.deadline.is_some());
+        add(Column::CachedTokens, |r| r.cached_tokens > 0);
         Columns(columns)
     }
 
@@ -202,6 +206,7 @@ fn push_cell(out: &mut Vec<u8>, column: Column, r: &RequestRecord, classes: &[Ve
         }
         Column::ClientWait => push_secs(out, r.client_wait.0),
         Column::Deadline => push_time(out, r.deadline),
+        Column::CachedTokens => push_u64(out, u64::from(r.cached_tokens)),
     }
 }
 

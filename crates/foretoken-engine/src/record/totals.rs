@@ -75,8 +75,37 @@ pub struct RunTotals {
     pub at_peak_s: Option<[f64; 2]>,
     /// Energy of all steps, J; `None` without a power model.
     pub energy_j: Option<f64>,
+    /// What prefix caching did; `None` where it is off.
+    pub cache: Option<CacheTotals>,
     /// What the prediction server did; `None` where predictions take no time.
     pub predictions: Option<PredictionTotals>,
+}
+
+/// What was looked for in prefix caches, tokens, and what was found. Requests that come back after they lost their
+/// memory are kept apart, as vLLM's metrics do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheTotals {
+    /// Tokens of requests admitted for the first time.
+    pub queried: u64,
+    /// Those of them that were found.
+    pub hit: u64,
+    /// Tokens, outputs included, of requests that came back.
+    pub requeried: u64,
+    /// Those of them that were found.
+    pub rehit: u64,
+    /// Blocks that lost their content because somebody needed memory.
+    pub evicted_blocks: u64,
+}
+
+impl CacheTotals {
+    /// Adds those of another replica.
+    pub fn add(&mut self, other: CacheTotals) {
+        self.queried += other.queried;
+        self.hit += other.hit;
+        self.requeried += other.requeried;
+        self.rehit += other.rehit;
+        self.evicted_blocks += other.evicted_blocks;
+    }
 }
 
 /// Sums over the predictions of a run.

@@ -29,6 +29,7 @@ impl Scheduler for Priority {
 
     /// A waiting request never evicts a running one by itself; only a shortage of memory does.
     fn victims(&mut self, _: Shortage, view: &View<'_>, out: &mut Vec<Evict>) {
+        // Equal arrivals are told apart by id, as a clock would.
         let worst = view.running().max_by_key(|r| (r.visible.priority, r.visible.arrival, r.visible.id));
         let evict = |id| Evict { id, how: view.shortfall(), requeue: Requeue::Ranked };
         out.extend(worst.map(|r| evict(r.visible.id)));

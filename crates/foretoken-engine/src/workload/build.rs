@@ -171,8 +171,7 @@ fn timed(spec: &Spec, rows: Requests, chance: Chance) -> Result<Requests> {
 fn stretched(rows: Requests, factor: f64) -> Requests {
     Box::new(rows.map(move |row| {
         let r = row?;
-        let at_s = r.visible.arrival.as_secs() * factor;
-        at(r, at_s)
+        at(r, r.visible.arrival.as_secs() * factor)
     }))
 }
 
@@ -226,7 +225,7 @@ fn conversations(
             None => starts.push(i),
         }
     }
-    let first: Vec<Request> = starts.iter().map(|&i| requests[i as usize].clone()).collect();
+    let first: Vec<Request> = starts.iter().map(|&i| requests[i as usize]).collect();
     let first = timed(spec, Box::new(first.into_iter().map(Ok)), chance)?;
     let starts = first.zip(starts).map(|(r, i)| Ok((r?.visible.arrival, i))).collect::<Result<Vec<_>>>()?;
     Ok(Conversations::new(requests, next, starts, think, ledger.clone()))

@@ -11,7 +11,7 @@ mod stages;
 mod synth;
 
 pub use build::{Workload, build};
-pub use request::{ClassId, Outcome, Request, RequestSource, TrueLength, Visible};
-pub use rows::{Counts, Ledger, Rows};
+pub use request::{ClassId, Content, Outcome, Request, RequestSource, TrueLength, Visible};
+pub use rows::{Counts, Ledger, Prompts, Rows};
 pub use spec::{Arrivals, Curve, Lengths, OrInf, OverLong, Scale, Segment, Sessions, Spec};
 pub use synth::{LengthLaw, PromptLaws, Recipe};

@@ -4,11 +4,27 @@ use crate::error::Result;
 use crate::ids::RequestId;
 use crate::length::LogT;
 use crate::time::SimTime;
-use std::sync::Arc;
 
 /// Index into a workload's list of class names; 0 is the unnamed class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClassId(pub u16);
+
+/// What a prompt says, as far as it matters who else says the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Content {
+    /// Nobody else does.
+    #[default]
+    Own,
+    /// All that was said in its session so far: turns continue one another.
+    Session,
+    /// What hashes `start` to `start + count` of [`super::Prompts`] stand for, each over everything up to it.
+    Hashed {
+        /// Place of the first.
+        start: u32,
+        /// How many there are.
+        count: u32,
+    },
+}
 
 /// Everything about a request that a real server sees when it arrives.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -31,6 +47,8 @@ pub struct Visible {
     pub session: Option<u32>,
     /// 0-based turn within the session.
     pub turn: u32,
+    /// What its prompt says.
+    pub content: Content,
 }
 
 /// A true output length. Only the engine, the oracle side of predictors and metrics may look inside;
@@ -51,7 +69,7 @@ impl TrueLength {
 }
 
 /// One request on its way into the engine.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Request {
     /// What anyone may see.
     pub visible: Visible,
@@ -61,8 +79,6 @@ pub struct Request {
     pub law: Option<LogT>,
     /// How long the client held the request back (closed concurrency), already included in `arrival`.
     pub client_wait_ns: u64,
-    /// Hashes of the prompt's leading blocks, as the trace has them; empty where nothing is known.
-    pub prefix: Arc<[u64]>,
 }
 
 /// How a request left the system.

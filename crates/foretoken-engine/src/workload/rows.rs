@@ -1,6 +1,6 @@
 //! Trace rows as requests: names become small integers, the rest is copied.
 
-use super::request::{ClassId, Request, TrueLength, Visible};
+use super::request::{ClassId, Content, Request, TrueLength, Visible};
 use super::{Spec, Workload};
 use crate::error::{Error, Place, Result};
 use crate::ids::RequestId;
@@ -18,6 +18,7 @@ pub(super) type Requests = Box<dyn Iterator<Item = Result<Request>> + Send>;
 #[derive(Debug, Default)]
 pub struct Ledger {
     classes: Mutex<Vec<String>>,
+    hashes: Mutex<Arc<Vec<u64>>>,
     pub(super) clipped: Count,
     pub(super) dropped: Count,
     pub(super) refused: Count,
@@ -48,8 +49,20 @@ impl Count {
 }
 
 impl Ledger {
-    fn with_classes(classes: Vec<String>) -> Ledger {
-        Ledger { classes: Mutex::new(classes), ..Ledger::default() }
+    fn with(classes: Vec<String>, hashes: Arc<Vec<u64>>) -> Ledger {
+        Ledger { classes: Mutex::new(classes), hashes: Mutex::new(hashes), ..Ledger::default() }
+    }
+
+    /// Keeps the hashes of a prompt.
+    pub(crate) fn keep(&self, hashes: &[u64]) -> Result<Content> {
+        if hashes.is_empty() {
+            return Ok(Content::Own);
+        }
+        let mut kept = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = u32::try_from(kept.len())
+            .map_err(|_| Error::Usage("the trace has more than 2^32 prefix hashes".into()))?;
+        Arc::make_mut(&mut kept).extend_from_slice(hashes);
+        Ok(Content::Hashed { start, count: hashes.len() as u32 })
     }
 
     /// Class names by [`ClassId`], in order of first appearance, of all rows read so far. Number 0 is the
@@ -78,6 +91,24 @@ impl Ledger {
     }
 }
 
+/// What hashed prompts of a workload say.
+#[derive(Clone, Copy, Debug)]
+pub struct Prompts<'a> {
+    /// Where their hashes are.
+    pub ledger: &'a Ledger,
+    /// Tokens that a hash stands for.
+    pub hash_tokens: u32,
+}
+
+impl Prompts<'_> {
+    /// The hashes of a prompt of this content, one for each `hash_tokens` tokens from its beginning on.
+    pub fn hashes(&self, content: Content) -> Box<[u64]> {
+        let Content::Hashed { start, count } = content else { return Box::default() };
+        let kept = self.ledger.hashes.lock().unwrap_or_else(PoisonError::into_inner);
+        kept[start as usize..][..count as usize].into()
+    }
+}
+
 /// Rows of any reader; boxed, so that what is done with them is compiled once, here.
 type TraceRows<'a> = Box<dyn Iterator<Item = Result<TraceRow>> + Send + 'a>;
 
@@ -89,26 +120,14 @@ pub(super) struct Intern<'a> {
     sessions: BTreeMap<Box<str>, u32>,
     /// Next turn by session, for rows that do not say theirs.
     turns: Vec<u32>,
-    /// What prompts without hashes share.
-    nothing: Arc<[u64]>,
 }
 
 impl<'a> Intern<'a> {
     /// Requests of `rows`, and the ledger that will hold their class names.
     pub(super) fn new(rows: TraceRows<'a>) -> (Intern<'a>, Arc<Ledger>) {
-        let ledger = Arc::new(Ledger::with_classes(vec![String::new()]));
+        let ledger = Arc::new(Ledger::with(vec![String::new()], Arc::default()));
         let (classes, sessions) = (BTreeMap::new(), BTreeMap::new());
-        (
-            Intern {
-                rows,
-                ledger: ledger.clone(),
-                classes,
-                sessions,
-                turns: Vec::new(),
-                nothing: Arc::new([]),
-            },
-            ledger,
-        )
+        (Intern { rows, ledger: ledger.clone(), classes, sessions, turns: Vec::new() }, ledger)
     }
 
     fn request(&mut self, row: TraceRow) -> Result<Request> {
@@ -133,12 +152,12 @@ impl<'a> Intern<'a> {
                 deadline,
                 session,
                 turn,
+                content: self.ledger.keep(&row.prefix_hashes)?,
             },
             // A client's limit ends an answer wherever it was recorded to go on.
             truth: TrueLength::new(row.output_tokens.min(limit)),
             law: row.law.map(|law| LogT { cap: law.cap.min(limit), ..law }),
             client_wait_ns: 0,
-            prefix: self.prefix(&row.prefix_hashes),
         })
     }
 
@@ -149,10 +168,6 @@ impl<'a> Intern<'a> {
         let id = self.ledger.name_class(&name)?;
         self.classes.insert(name, id);
         Ok(id)
-    }
-
-    fn prefix(&self, hashes: &[u64]) -> Arc<[u64]> {
-        if hashes.is_empty() { self.nothing.clone() } else { hashes.into() }
     }
 
     /// Dense index of the session, and the turn within it.
@@ -198,6 +213,7 @@ pub(super) fn moved(mut r: Request, arrival: SimTime) -> Request {
 pub struct Rows {
     requests: Arc<[Request]>,
     classes: Vec<String>,
+    hashes: Arc<Vec<u64>>,
 }
 
 impl Rows {
@@ -209,7 +225,8 @@ impl Rows {
     fn of(rows: TraceRows<'_>) -> Result<Rows> {
         let (requests, ledger) = Intern::new(rows);
         let requests = requests.collect::<Result<Arc<[_]>>>()?;
-        Ok(Rows { requests, classes: ledger.classes() })
+        let hashes = ledger.hashes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Rows { requests, classes: ledger.classes(), hashes })
     }
 
     /// How many rows there are.
@@ -225,7 +242,7 @@ impl Rows {
     /// What [`super::build`] makes of the same rows, without reading them again.
     pub fn build(&self, spec: &Spec, seed: u64, replicate: u64) -> Result<Workload> {
         let rows = Box::new(shared(&self.requests).map(Ok));
-        let ledger = Arc::new(Ledger::with_classes(self.classes.clone()));
+        let ledger = Arc::new(Ledger::with(self.classes.clone(), self.hashes.clone()));
         super::build::assemble(spec, rows, ledger, seed, replicate)
     }
 }
@@ -233,5 +250,5 @@ impl Rows {
 /// Copies of shared requests, in order.
 pub(super) fn shared(requests: &Arc<[Request]>) -> impl Iterator<Item = Request> + Send + 'static + use<> {
     let requests = requests.clone();
-    (0..requests.len()).map(move |i| requests[i].clone())
+    (0..requests.len()).map(move |i| requests[i])
 }

@@ -129,7 +129,7 @@ impl RequestSource for Conversations {
 
     fn take(&mut self) -> Result<Request> {
         let Reverse((t, i)) = self.ready.pop().expect(TAKEN);
-        let r = moved(self.requests[i as usize].clone(), t);
+        let r = moved(self.requests[i as usize], t);
         if self.next[i as usize].is_some() {
             self.awaited.insert(r.visible.id, i);
         }

@@ -1,7 +1,7 @@
 //! Stages between the rows of a trace and its arrival times.
 
 use super::check::bad;
-use super::request::{Request, TrueLength};
+use super::request::{Content, Request, TrueLength};
 use super::rows::{Ledger, Requests, moved, shared};
 use super::spec::{OverLong, Spec};
 use crate::error::{Error, Place, Result};
@@ -60,6 +60,9 @@ pub(super) fn with_history(rows: Requests, add: bool) -> Requests {
             return Err(Error::input(Place::default().column("turn"), what, "order the rows by turn"));
         }
         past.turn = r.visible.turn + 1;
+        if r.visible.content == Content::Own {
+            r.visible.content = Content::Session;
+        }
         if add {
             let prompt = past.tokens.checked_add(r.visible.prompt_tokens);
             let whole = prompt.and_then(|p| p.checked_add(r.truth.reveal()));
@@ -188,7 +191,7 @@ impl<I> Copied<I> {
             let late_s = if copy == 0 { 0.0 } else { self.jitter_s * self.draw.uniform() };
             let late = Span::from_secs(late_s).expect("checked: jitter_s is a length of time");
             let at = r.visible.arrival + late;
-            self.held.push(Held(at, self.made, moved(r.clone(), at)));
+            self.held.push(Held(at, self.made, moved(r, at)));
             self.made += 1;
         }
         self.seen = Some(r.visible.arrival);
@@ -199,7 +202,7 @@ impl<I> Copied<I> {
 pub(super) fn resampled(times: Requests, pool: Arc<[Request]>, mut draw: Stream) -> Requests {
     Box::new(numbered(times.map(move |row| {
         let arrival = row?.visible.arrival;
-        Ok(moved(pool[draw.below(pool.len() as u64) as usize].clone(), arrival))
+        Ok(moved(pool[draw.below(pool.len() as u64) as usize], arrival))
     })))
 }
 

@@ -119,13 +119,7 @@ impl Jobs {
             let arrival = SimTime(u64::from(job.arrival) * ROUND_NS);
             let id = RequestId(id as u32);
             let visible = Visible { id, arrival, prompt_tokens: job.prompt, ..Visible::default() };
-            Request {
-                visible,
-                truth: TrueLength::new(job.output),
-                law: None,
-                client_wait_ns: 0,
-                prefix: Default::default(),
-            }
+            Request { visible, truth: TrueLength::new(job.output), law: None, client_wait_ns: 0 }
         };
         let mut requests: Vec<Request> = instance.jobs.iter().enumerate().map(request).collect();
         requests.sort_by_key(|r| r.visible.arrival);
@@ -201,7 +195,7 @@ impl Machine {
             }],
             router_name: "round-robin",
             router: &|| ClusterConfig::default().router(0),
-            hash_block_tokens: 1,
+            prompts: None,
             scheduler_name: &contender.config.name,
             scheduler: &|_: ReplicaId| contender.make(seed),
             model: &|replica: ReplicaId| {
