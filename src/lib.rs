@@ -19,7 +19,7 @@ pub mod validate;
 #[doc(inline)]
 pub use foretoken_engine::{
     bound, contract, digest, engine, error, ids, in_the_loop, kv, latency, length, metrics, predict, real,
-    record, rng, scheduler, time, trace, workload,
+    record, rng, router, scheduler, time, trace, workload,
 };
 #[doc(inline)]
 pub use foretoken_lab::{calibrate, learn};

@@ -13,6 +13,7 @@ mod predictor;
 mod profile;
 mod progress;
 mod replay;
+mod routers;
 mod scenario;
 mod schedulers;
 mod sweep;
@@ -52,10 +53,11 @@ enum Command {
     Validate(Box<validate::Args>),
     Compare(compare::Args),
     Schedulers(schedulers::Args),
+    Routers(routers::Args),
     Figure(Box<figure::Args>),
     Compete(Box<compete::Args>),
     Calibrate(Box<calibrate::Args>),
-    /// Plan small scenarios as real engines do, and hold the plans against theirs.
+    /// Hold our policies against what real engines and routers decided.
     Engine(engine::Args),
     /// Look at traces, convert them, make them up, join two.
     Trace(trace::Args),
@@ -113,6 +115,7 @@ fn dispatch(command: &Command, registry: &Registry, console: &Console) -> Result
         Command::Validate(args) => validate::run(args, registry, console),
         Command::Verify(args) => misc::verify(args, registry, console),
         Command::Schedulers(args) => schedulers::run(args, registry, console),
+        Command::Routers(args) => routers::run(args, console),
         Command::Figure(args) => figure::run(args, console),
         Command::Schema(args) => misc::schema(args, console),
         Command::Completions(args) => misc::completions(args, console),

@@ -37,7 +37,7 @@ pub fn run(args: &Args, registry: &Registry, console: &Console) -> Result<()> {
         .collect();
     let rows: Vec<Vec<String>> = entries
         .iter()
-        .map(|e| vec![e.name.into(), parameters(e).join("; "), e.summary.into(), e.source.into()])
+        .map(|e| vec![e.name.into(), parameters((e.params)()).join("; "), e.summary.into(), e.source.into()])
         .collect();
     console.text_table(
         &["name", "parameters", "what it does", "source"],
@@ -69,9 +69,9 @@ fn parameter_values(values: toml::Table) -> Result<Params> {
     params.map_err(|e| Error::Usage(e.to_string()))
 }
 
-/// `name = default` of each parameter.
-fn parameters(entry: &Entry) -> Vec<String> {
-    let schema = (entry.params)().to_value();
+/// `name = default` of each parameter of `schema`.
+pub(super) fn parameters(schema: schemars::Schema) -> Vec<String> {
+    let schema = schema.to_value();
     let properties = schema.get("properties").and_then(Value::as_object);
     let line = |(name, property): (&String, &Value)| {
         let default = property.get("default").map_or(String::new(), |d| format!(" = {d}"));

@@ -50,6 +50,8 @@ impl Checkout {
         symlink(chats(), dir.path().join("chats.jsonl")).unwrap();
         symlink(samples(), dir.path().join("samples.csv")).unwrap();
         symlink(few_lengths(), dir.path().join("lengths.csv")).unwrap();
+        let runs = root().join("tests/data/routers/runs.jsonl");
+        symlink(runs, dir.path().join("router-runs.jsonl")).unwrap();
         symlink(root().join("tests/data/engines/golden.jsonl"), dir.path().join("golden.jsonl")).unwrap();
         Checkout(dir)
     }
@@ -196,6 +198,11 @@ fn files_of_a_result_are_all_described() {
 #[test]
 fn schedulers_are_listed() {
     pages::hold("docs/schedulers.md", "schedulers", &pages::schedulers());
+}
+
+#[test]
+fn routers_are_listed() {
+    pages::hold("docs/clusters.md", "routers", &pages::routers());
 }
 
 #[test]

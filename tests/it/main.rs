@@ -38,6 +38,7 @@ mod readme;
 mod real;
 mod reference;
 mod roofline;
+mod routers;
 mod rows;
 mod stepwise;
 mod support;

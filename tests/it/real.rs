@@ -1,8 +1,9 @@
-//! Step plans of real engines: every scenario that was run through the real scheduler, planned again.
+//! Our policies against what real engines and routers decided: step plans planned again, requests routed again.
 
 mod cli;
 mod pool;
 mod replay;
+mod routers;
 mod vllm;
 
 use std::path::PathBuf;

@@ -19,6 +19,7 @@ pub mod predict;
 pub mod real;
 pub mod record;
 pub mod rng;
+pub mod router;
 pub mod scheduler;
 pub mod time;
 pub mod trace;

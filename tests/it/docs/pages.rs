@@ -1,6 +1,7 @@
 //! Parts of the guides that follow from the program: made here, held against what is committed.
 
 use foretoken::engine::{EngineConfig, KvConfig, Preset};
+use foretoken::router;
 use foretoken::scenario::Scenario;
 use foretoken::scheduler::{Entry, Registry};
 use serde_json::Value;
@@ -40,13 +41,33 @@ pub fn schedulers() -> String {
     for entry in Registry::builtin().entries() {
         let reads = if entry.reads_belief { "yes" } else { "" };
         let Entry { name, summary, source, .. } = entry;
-        writeln!(page, "| `{name}` | {summary} | {reads} | {} | {source} |", parameters(entry)).unwrap();
+        let params = parameters((entry.params)());
+        writeln!(page, "| `{name}` | {summary} | {reads} | {params} | {source} |").unwrap();
     }
     page
 }
 
-fn parameters(entry: &Entry) -> String {
-    let schema = (entry.params)().to_value();
+/// The table of routers.
+pub fn routers() -> String {
+    let mut page = String::from(
+        "| name | sends a request to | looks at | parameters | source |\n| --- | --- | --- | --- | --- |\n",
+    );
+    for entry in router::Registry::builtin().entries() {
+        let router::Entry { name, summary, source, .. } = entry;
+        let looks = [
+            (entry.reads_prompt, "prompts"),
+            (entry.reads_session, "sessions"),
+            (entry.reads_belief, "beliefs"),
+        ];
+        let looks: Vec<&str> = looks.into_iter().filter(|(reads, _)| *reads).map(|(_, what)| what).collect();
+        let (looks, params) = (looks.join(", "), parameters((entry.params)()));
+        writeln!(page, "| `{name}` | {summary} | {looks} | {params} | {source} |").unwrap();
+    }
+    page
+}
+
+fn parameters(schema: schemars::Schema) -> String {
+    let schema = schema.to_value();
     let properties = schema.get("properties").and_then(Value::as_object);
     let one = |(name, property): (&String, &Value)| {
         let default = property.get("default").filter(|d| !d.is_null());

@@ -1,23 +1,12 @@
 //! `foretoken engine plan`.
 
-use super::{Console, Format};
+use crate::cli::{Console, Format};
 use crate::error::{Error, Result};
 use crate::real::vllm::{self, Scenario, Version};
 use crate::real::{self, Difference};
 use serde::Serialize;
 use serde_json::json;
 use std::path::PathBuf;
-
-#[derive(clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(clap::Subcommand)]
-enum Command {
-    Plan(PlanArgs),
-}
 
 /// Whose scheduler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -28,7 +17,7 @@ enum Engine {
 
 /// Plan reference scenarios as a real engine does: one JSON line each.
 #[derive(clap::Args)]
-struct PlanArgs {
+pub struct Args {
     /// Whose plans.
     #[arg(long, value_enum)]
     engine: Engine,
@@ -43,15 +32,14 @@ struct PlanArgs {
     diff: bool,
 }
 
-/// Runs `foretoken engine`.
+/// Runs `foretoken engine plan`.
 pub fn run(args: &Args, console: &Console) -> Result<()> {
-    let Command::Plan(args) = &args.command;
     match args.engine {
         Engine::VllmV1 => plan_vllm(args, console),
     }
 }
 
-fn plan_vllm(args: &PlanArgs, console: &Console) -> Result<()> {
+fn plan_vllm(args: &Args, console: &Console) -> Result<()> {
     let version = Version::named(&args.engine_version)?;
     let scenarios: Vec<Scenario> = real::read(&args.file)?;
     let plans = scenarios.iter().map(|s| vllm::plan(s, version)).collect::<Result<Vec<_>>>()?;
