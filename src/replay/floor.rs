@@ -42,6 +42,10 @@ pub(super) fn of(scenario: &Scenario, inputs: &Inputs, records: &[RequestRecord]
     if scenario.kv.cache != Cache::Off {
         return Ok(None);
     }
+    if !scenario.cluster.groups.is_empty() {
+        // The bounds are for like replicas.
+        return Ok(None);
+    }
     let (limits, minorants) = (limits(scenario, inputs), minorants(scenario, inputs)?);
     let demands = demands(records);
     let bound = bound::lower_bound(&demands, &limits, &minorants);
@@ -102,6 +106,8 @@ pub(super) fn limits(scenario: &Scenario, inputs: &Inputs) -> Limits {
     let (block_tokens, lookahead_tokens) = (u64::from(kv.block_tokens), u64::from(kv.lookahead_tokens));
     let chunk_tokens = match engine.long_prefill_threshold {
         0 => engine.max_tokens_per_step,
+        // A request that is alone in the engine has no threshold.
+        _ if engine.chunked_prefill => engine.max_tokens_per_step,
         threshold => engine.max_tokens_per_step.min(u64::from(threshold)),
     };
     let reserved = (u64::from(engine.max_model_len) + lookahead_tokens).div_ceil(block_tokens);

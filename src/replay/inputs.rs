@@ -1,7 +1,7 @@
 //! What all runs of a replay share: the trace, the profile, how much KV memory there is.
 
 use super::timing::Timing;
-use crate::engine::Cache;
+use crate::engine::{Cache, Group, GroupConfig, KvConfig};
 use crate::error::{Error, Place, Result};
 use crate::ids::ReplicaId;
 use crate::latency::{Draws, LatencyModel, Profile};
@@ -155,11 +155,24 @@ fn open(config: &TraceConfig) -> Result<(Reader, ReadOptions)> {
 
 /// Trace, step times and memory of a replay.
 pub struct Inputs {
-    /// Where step times come from.
+    /// Where step times come from; with groups, those of the first.
     pub timing: Timing,
-    /// Usable KV blocks of a replica.
+    /// Usable KV blocks of a replica; with groups, of one of the first.
     pub kv_blocks: u64,
+    /// Those of the scenario's groups.
+    groups: Vec<Part>,
     trace: Trace,
+}
+
+/// Step times and memory of a group of replicas.
+#[derive(Clone)]
+struct Part {
+    timing: Timing,
+    /// The name of those.
+    name: String,
+    kv_blocks: u64,
+    /// The scenario as the group has it.
+    scenario: Scenario,
 }
 
 /// Paths of the files that the results of `scenario` depend on.
@@ -173,7 +186,8 @@ pub fn input_paths(scenario: &Scenario) -> Result<Vec<&Path>> {
     }
     let mut paths = vec![scenario.trace.path.as_path()];
     let model = scenario.hardware.as_ref().map(|h| &h.model);
-    let files = [Some(&scenario.profile), model].into_iter().flatten().map(Path::new);
+    let groups = scenario.cluster.groups.iter().filter_map(|group| group.profile.as_ref());
+    let files = [Some(&scenario.profile), model].into_iter().flatten().chain(groups).map(Path::new);
     paths.extend(files.filter(|path| path.is_file()));
     let own = scenario.schedulers.iter().filter_map(|s| s.predictor.as_ref());
     let mut predictions: Vec<&Path> = scenario.predictor.iter().chain(own).filter_map(|p| p.path()).collect();
@@ -212,13 +226,25 @@ impl Inputs {
             return Err(Error::input(Place::key("workload.arrivals.kind"), what, help));
         }
         routable(scenario, &trace)?;
-        let kv_blocks = kv_blocks(scenario, &timing)?;
-        Ok(Inputs { timing, kv_blocks, trace })
+        let part = |group: &GroupConfig| {
+            let scenario = scenario.of_group(group);
+            let timing = match group.profile {
+                Some(_) => Timing::load(&scenario)?,
+                None => timing.clone(),
+            };
+            let name = timing.name();
+            Ok(Part { kv_blocks: kv_blocks(&scenario, &timing)?, timing, name, scenario })
+        };
+        let groups = scenario.cluster.groups.iter().map(part).collect::<Result<Vec<_>>>()?;
+        if let Some(Part { timing, kv_blocks, .. }) = groups.first().cloned() {
+            return Ok(Inputs { timing, kv_blocks, groups, trace });
+        }
+        Ok(Inputs { kv_blocks: kv_blocks(scenario, &timing)?, timing, groups, trace })
     }
 
     /// The same trace and memory, with other step times.
     pub fn timed_by(&self, timing: Timing) -> Inputs {
-        Inputs { timing, kv_blocks: self.kv_blocks, trace: self.trace.clone() }
+        Inputs { timing, kv_blocks: self.kv_blocks, groups: self.groups.clone(), trace: self.trace.clone() }
     }
 
     /// True lengths, for predictors of stated accuracy.
@@ -276,7 +302,23 @@ impl Inputs {
         replica: ReplicaId,
     ) -> Result<Box<dyn LatencyModel>> {
         let draws = Draws { seed: scenario.seed, replicate, replica: replica.0.into() };
+        let mut first = 0;
+        for part in &self.groups {
+            first += part.scenario.cluster.replicas;
+            if replica.0 < first {
+                let capacity = part.kv_blocks.saturating_mul(u64::from(part.scenario.kv.block_tokens));
+                return part.timing.model(&part.scenario, capacity, draws);
+            }
+        }
         self.timing.model(scenario, self.kv_capacity_tokens(scenario), draws)
+    }
+
+    /// The groups of replicas that a run of `scenario` has; `name` is that of its step times.
+    pub fn groups<'a>(&'a self, scenario: &'a Scenario, name: &'a str) -> Vec<Group<'a>> {
+        if self.groups.is_empty() {
+            return vec![group(scenario, self.kv_blocks, name)];
+        }
+        self.groups.iter().map(|part| group(&part.scenario, part.kv_blocks, &part.name)).collect()
     }
 
     /// The model without noise, for whoever asks about steps that no run took; none for a device.
@@ -346,12 +388,19 @@ impl Drop for Noted {
     }
 }
 
+fn group<'a>(scenario: &'a Scenario, kv_blocks: u64, profile_name: &'a str) -> Group<'a> {
+    let Scenario { engine, kv, cluster, .. } = scenario;
+    Group { replicas: cluster.replicas, engine, kv, kv_blocks, profile_name }
+}
+
 /// Whether anything in a run of `scenario` looks at what prompts say.
 ///
 /// # Errors
 /// A router that is not in the list.
 pub(super) fn wants_prompts(scenario: &Scenario) -> Result<bool> {
-    Ok(scenario.kv.cache != Cache::Off || scenario.cluster.router_entry()?.reads_prompt)
+    let caches = |kv: &KvConfig| kv.cache != Cache::Off;
+    let caches = caches(&scenario.kv) || scenario.cluster.groups.iter().any(|group| caches(&group.kv));
+    Ok(caches || scenario.cluster.router_entry()?.reads_prompt)
 }
 
 /// Refuses a router that looks at what the trace does not have.

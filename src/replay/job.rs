@@ -3,7 +3,7 @@
 use super::inputs::{Inputs, wants_prompts};
 use super::rounds::WholeRounds;
 use super::run::Progress;
-use crate::engine::{self, Group, Preset, Sink};
+use crate::engine::{self, Preset, Sink};
 use crate::error::{Error, Place, Result};
 use crate::ids::ReplicaId;
 use crate::record::{Event, RequestRecord, RunTotals, Status, StepRecord, sort_by_id};
@@ -115,14 +115,9 @@ impl Job {
             scenario.predictor(config, registry)?.build(inputs.sample(), scenario.seed, replicate)?;
         let mut predictor = prediction.wrap(predictor, scenario.seed, replicate);
         let policy_seed = scenario.seed.wrapping_add(replicate);
+        let name = inputs.timing.name();
         let setup = engine::Setup {
-            groups: &[Group {
-                replicas: scenario.cluster.replicas,
-                engine: &scenario.engine,
-                kv: &scenario.kv,
-                kv_blocks: inputs.kv_blocks,
-                profile_name: &inputs.timing.name(),
-            }],
+            groups: &inputs.groups(scenario, &name),
             router_name: &scenario.cluster.router,
             router: &|| scenario.cluster.router(policy_seed),
             prompts: wants_prompts(scenario)?

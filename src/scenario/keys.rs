@@ -37,6 +37,15 @@ fn children<'a>(nodes: &[&'a Value]) -> Option<BTreeMap<&'a str, Vec<&'a Value>>
     (!keys.is_empty()).then_some(keys)
 }
 
+/// The schemas of the entries of lists.
+fn items<'a>(nodes: &[&'a Value]) -> Vec<&'a Value> {
+    let mut inner = Vec::new();
+    for node in nodes.iter().filter_map(|n| n.get("items")) {
+        alternatives(node, &mut inner);
+    }
+    inner
+}
+
 fn root() -> Vec<&'static Value> {
     let mut nodes = Vec::new();
     alternatives(schema(), &mut nodes);
@@ -86,6 +95,11 @@ fn walk(path: &str) -> Result<Vec<&'static Value>> {
     let mut so_far = String::new();
     for key in path.split('.') {
         so_far = if so_far.is_empty() { key.into() } else { format!("{so_far}.{key}") };
+        let tables = items(&nodes);
+        if children(&tables).is_some() && key.parse::<usize>().is_ok() && so_far.len() < path.len() {
+            nodes = tables;
+            continue;
+        }
         let Some(mut known) = children(&nodes) else {
             let open = nodes.iter().any(|n| n.get("additionalProperties").is_some_and(|a| a != false));
             if open {
@@ -127,10 +141,7 @@ fn check_value(nodes: &[&Value], value: &toml::Value, path: &str) -> Result<()> 
             Ok(())
         }
         toml::Value::Array(items) => {
-            let mut inner = Vec::new();
-            for node in nodes.iter().filter_map(|n| n.get("items")) {
-                alternatives(node, &mut inner);
-            }
+            let inner = self::items(nodes);
             items.iter().try_for_each(|item| check_value(&inner, item, path))
         }
         _ => Ok(()),

@@ -1,6 +1,7 @@
 //! Scenarios: everything about an experiment, as TOML. Built-in values < file < `--set path=value`.
 
 mod fuzz;
+mod groups;
 mod hardware;
 mod keys;
 mod measured;
@@ -17,7 +18,7 @@ pub use keys::{check_path, is_integer};
 pub use resolve::{Draft, Layers, resolve};
 pub use written::{predictor, schedulers};
 
-use crate::engine::{ClusterConfig, EngineConfig, KvConfig, Preset};
+use crate::engine::{ClusterConfig, EngineConfig, GroupConfig, KvConfig, Preset};
 use crate::error::{Error, Place, Result};
 use crate::metrics::{PercentileConvention, Slo};
 use crate::predict::{PredictionConfig, PredictorConfig};
@@ -259,6 +260,13 @@ impl Scenario {
         let router = self.cluster.router_entry()?.reads_belief;
         let reads = registry.get(&config.name)?.reads_belief || router;
         Ok(if reads { PredictorConfig::Oracle } else { PredictorConfig::None })
+    }
+
+    /// The scenario as one of its groups has it: its profile, engine and memory, its replicas alone.
+    pub fn of_group(&self, group: &GroupConfig) -> Scenario {
+        let cluster = ClusterConfig { replicas: group.replicas, groups: Vec::new(), ..self.cluster.clone() };
+        let profile = group.profile.clone().unwrap_or_else(|| self.profile.clone());
+        Scenario { profile, engine: group.engine.clone(), kv: group.kv.clone(), cluster, ..self.clone() }
     }
 
     /// How long the predictions for `config`, one of this scenario's schedulers, take.

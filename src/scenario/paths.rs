@@ -12,6 +12,12 @@ pub(super) fn find(table: &mut Table, scenario: &Path) {
     if let Some(profile) = table.get_mut("profile") {
         found(profile, scenario);
     }
+    let groups = table.get_mut("cluster").and_then(|cluster| cluster.get_mut("groups"));
+    for group in groups.and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(profile) = group.get_mut("profile") {
+            found(profile, scenario);
+        }
+    }
     for key in ["model", "weights"] {
         if let Some(path) = table.get_mut("hardware").and_then(|h| h.get_mut(key)) {
             found(path, scenario);

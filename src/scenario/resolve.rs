@@ -1,6 +1,8 @@
 //! From files and `--set` to a whole [`Scenario`].
 
-use super::{HARDWARE, HardwareConfig, SCHEMA, Scenario, check_path, keys, measured, paths, scalar, wrong};
+use super::{
+    HARDWARE, HardwareConfig, SCHEMA, Scenario, check_path, groups, keys, measured, paths, scalar, wrong,
+};
 use crate::engine::{Cache, Gate, Preset, StepKind};
 use crate::error::{Error, Place, Result};
 use std::path::{Path, PathBuf};
@@ -149,11 +151,12 @@ impl Draft {
         measured::limit(&self.over, &mut defaults);
         let mut merged = Table::try_from(defaults).expect("built-in values are plain");
         merge(&mut merged, self.over.clone());
+        groups::fill(&mut merged);
         let scenario: Scenario = serde_path_to_error::deserialize(merged).map_err(|e| {
             let key = e.path().to_string();
             self.place(wrong::value(key, e.into_inner().message()))
         })?;
-        check(&scenario).map_err(|e| self.place(e))?;
+        check(&scenario).and_then(|()| groups::check(&scenario, check)).map_err(|e| self.place(e))?;
         Ok(scenario)
     }
 
@@ -216,12 +219,26 @@ fn line_of(text: &str, key: &str) -> Option<u64> {
     line
 }
 
-/// Sets a dotted path. A new `kind` makes a table of another sort: its old keys go.
+/// Entries that a list can be given by their numbers.
+const MOST_ENTRIES: usize = 1 << 12;
+
+/// Sets a dotted path; a number in it is a place in a list of tables. A new `kind` makes a table of another sort: its old keys go.
 fn assign(table: &mut Table, path: &str, value: Value) {
     let (parents, key) = path.rsplit_once('.').map_or((None, path), |(p, k)| (Some(p), k));
     let mut at = table;
-    for part in parents.iter().flat_map(|p| p.split('.')) {
-        let child = at.entry(part).or_insert_with(|| Value::Table(Table::new()));
+    let mut parts = parents.iter().flat_map(|p| p.split('.')).peekable();
+    while let Some(part) = parts.next() {
+        let index = parts.peek().and_then(|next| next.parse::<usize>().ok());
+        let empty = || if index.is_some() { Value::Array(Vec::new()) } else { Value::Table(Table::new()) };
+        let mut child = at.entry(part).or_insert_with(empty);
+        if let (Some(index), true) = (index, child.is_array()) {
+            parts.next();
+            let list = child.as_array_mut().expect("it is one");
+            // A gap becomes entries that lack everything, which is refused by name.
+            let index = index.min(MOST_ENTRIES);
+            list.resize(list.len().max(index + 1), Value::Table(Table::new()));
+            child = &mut list[index];
+        }
         if !child.is_table() {
             *child = Value::Table(Table::new());
         }
@@ -234,7 +251,7 @@ fn assign(table: &mut Table, path: &str, value: Value) {
 }
 
 /// Lays `over` on `base`: tables are merged, unless their `kind` differs; all else is replaced.
-fn merge(base: &mut Table, over: Table) {
+pub(super) fn merge(base: &mut Table, over: Table) {
     for (key, value) in over {
         match (base.get_mut(&key), value) {
             (Some(Value::Table(old)), Value::Table(new)) => {
@@ -314,7 +331,6 @@ fn check(s: &Scenario) -> Result<()> {
         }
     }
     check_counts(s)?;
-    s.cluster.router(0)?;
     if s.kv.block_tokens > 1 << 20 {
         return bad(
             "kv.block_tokens",

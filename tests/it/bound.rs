@@ -214,7 +214,7 @@ fn world(draw: &mut Stream) -> (World, Vec<foretoken::workload::Request>) {
     let preset = Preset::ALL[draw.below(4) as usize];
     let mut world = World::new(preset);
     world.engine.max_seqs = between(draw, 1, 6) as u32;
-    world.cluster = ClusterConfig { replicas: between(draw, 1, 2) as u32, router: "round-robin".into() };
+    world.cluster = ClusterConfig { replicas: between(draw, 1, 2) as u32, ..ClusterConfig::default() };
     if preset != Preset::Theory {
         world.kv.block_tokens = between(draw, 1, 5) as u32;
         world.engine.host_overhead_s = if draw.below(2) == 0 { 0.0 } else { 1e-4 };
@@ -243,8 +243,11 @@ fn world(draw: &mut Stream) -> (World, Vec<foretoken::workload::Request>) {
 
 fn limits(world: &World) -> Limits {
     let (engine, kv) = (&world.engine, &world.kv);
-    let threshold =
-        if engine.long_prefill_threshold == 0 { u64::MAX } else { engine.long_prefill_threshold.into() };
+    let threshold = if engine.long_prefill_threshold == 0 || engine.chunked_prefill {
+        u64::MAX
+    } else {
+        engine.long_prefill_threshold.into()
+    };
     let (block, lookahead) = (u64::from(kv.block_tokens), u64::from(kv.lookahead_tokens));
     Limits {
         replicas: world.cluster.replicas,

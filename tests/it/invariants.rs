@@ -100,7 +100,7 @@ proptest! {
     fn replicas_of_a_round_robin_are_alike(seed in any::<u64>(), replicas in 2u32..5) {
         let mut world = World::new(Preset::VllmV1);
         (world.kv.block_tokens, world.blocks, world.engine.max_seqs) = (4, 30, 4);
-        world.cluster = ClusterConfig { replicas, router: "round-robin".into() };
+        world.cluster = ClusterConfig { replicas, ..ClusterConfig::default() };
         let requests = poisson(seed, 40, 5_000.0, 20, 30);
         let (_, together) = world.run(&requests, timed).unwrap();
         world.cluster.replicas = 1;

@@ -26,8 +26,14 @@ fn keys() -> BTreeSet<String> {
 fn walk(root: &Value, node: &Value, path: &str, found: &mut BTreeSet<String>) {
     if let Some(name) = node["$ref"].as_str() {
         let target = root.pointer(name.trim_start_matches('#')).expect("references resolve");
-        // As `predictor`, `prediction` and tie's `aging`, which are walked.
-        let alike = ["schedulers[].predictor", "schedulers[].prediction"].contains(&path);
+        // As `engine`, `kv`, `predictor`, `prediction` and tie's `aging`, which are walked.
+        let alike = [
+            "cluster.groups[].engine",
+            "cluster.groups[].kv",
+            "schedulers[].predictor",
+            "schedulers[].prediction",
+        ];
+        let alike = alike.contains(&path);
         if alike || (path.ends_with(".aging") && !path.contains("{tie}")) {
             found.insert(path.into());
             return;

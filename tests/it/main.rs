@@ -15,6 +15,7 @@ mod dynamo;
 mod engine;
 mod figures;
 mod gallery;
+mod groups;
 #[cfg(feature = "nn")]
 mod hardware;
 mod hidden;

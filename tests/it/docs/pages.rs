@@ -170,6 +170,7 @@ impl<'a> Page<'a> {
         let unset = if default.is_none() && !list { ", unset by default" } else { "" };
         self.sections.push((title + unset, Vec::new()));
         if options[0]["properties"].get("kind").is_none() {
+            self.seen.push(options[0]);
             return self.table(options[0], path, default.filter(|_| !list), true);
         }
         self.seen.push(options[0]);

@@ -88,6 +88,7 @@ pub const EXCEPTIONS: &[(&str, &str)] = &[
     ("schema", "there is one schema; a newer one is refused, which tests of the scenario reader show"),
     ("name", "names the result directory and the caption of the figure, not the run"),
     ("schedulers[].label", "names tables, figures and directories, not the run"),
+    ("cluster.groups[].name", "names the group in messages, not the run"),
     ("engine.async", "accepts only false: asynchronous scheduling is not modelled"),
     // A device measures: every run differs, whatever the key says.
     ("hardware.model", "runs on hardware show its effect, and an unknown one is refused"),
@@ -340,6 +341,10 @@ pub const CASES: &[Case] = &[
         "cluster.replicas=2",
         &["round-robin", "least-outstanding", "random", "session{assign=random}", "session"],
     ),
+    run("cluster.groups[].replicas", "", &["name=\"a\",replicas=1", "name=\"a\",replicas=2"]),
+    run("cluster.groups[].profile", "", &["name=\"a\"", "name=\"a\",profile=\"unit\""]),
+    run("cluster.groups[].engine", "", &["name=\"a\"", "name=\"a\",engine={max_seqs=3}"]),
+    run("cluster.groups[].kv", "", &["name=\"a\"", "name=\"a\",kv={blocks=30}"]),
     run(
         "predictor.kind",
         SJF,

@@ -1,5 +1,6 @@
 //! The `[cluster]` section, and the replicas as a router sees them.
 
+use super::config::{EngineConfig, KvConfig};
 use super::replica::Replica;
 use crate::braced::braced;
 use crate::error::Result;
@@ -8,18 +9,43 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The `[cluster]` section of a scenario.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterConfig {
-    /// Identical replicas, at least 1.
+    /// Identical replicas, at least 1; with groups, these say how many there are.
     pub replicas: u32,
     /// How arrivals are spread over them: a name of `foretoken routers`, with parameters in braces.
     pub router: String,
+    /// Groups of replicas that are unlike; replicas are numbered through in this order.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub groups: Vec<GroupConfig>,
+}
+
+/// One of `[[cluster.groups]]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupConfig {
+    /// Name in messages; each has its own.
+    pub name: String,
+    /// Identical replicas, at least 1.
+    #[serde(default = "one")]
+    pub replicas: u32,
+    /// Latency profile; unset = that of the scenario.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub profile: Option<String>,
+    /// Its engine: what differs from `[engine]`, but for the preset.
+    pub engine: EngineConfig,
+    /// Its KV memory: what differs from `[kv]`.
+    pub kv: KvConfig,
+}
+
+fn one() -> u32 {
+    1
 }
 
 impl Default for ClusterConfig {
     fn default() -> Self {
-        ClusterConfig { replicas: 1, router: "round-robin".into() }
+        ClusterConfig { replicas: 1, router: "round-robin".into(), groups: Vec::new() }
     }
 }
 
@@ -29,7 +55,15 @@ impl ClusterConfig {
     /// # Errors
     /// There is none of that name; a parameter is wrong.
     pub fn router(&self, seed: u64) -> Result<Box<dyn Router>> {
-        Registry::builtin().written(&self.router, Site { replicas: self.replicas as usize, seed })
+        Registry::builtin().written(&self.router, Site { replicas: self.all_replicas() as usize, seed })
+    }
+
+    /// Replicas there are in all.
+    pub fn all_replicas(&self) -> u32 {
+        if self.groups.is_empty() {
+            return self.replicas;
+        }
+        self.groups.iter().fold(0, |sum, group| sum.saturating_add(group.replicas))
     }
 
     /// What the list says of its router.

@@ -16,7 +16,7 @@ mod quiet;
 mod replica;
 mod rounds;
 
-pub use cluster::ClusterConfig;
+pub use cluster::{ClusterConfig, GroupConfig};
 pub use config::{Cache, EngineConfig, Gate, KvConfig, Never, Preset, StepKind, VictimRule};
 pub use log::{Recording, Sink};
 pub use rounds::{ROUND_NS, RoundRequest, Rounds, run_rounds};
